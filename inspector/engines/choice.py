@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from inspector.engines import processor
 from inspector.engines.segmenter import DEPTHS, PAUSE, Depths, Segmenter
 from inspector.engines.settings import EngineSection
+from inspector.errors import EngineError, EngineRefused
 from inspector.records.recipe import Recipe
 
 Tell = Callable[[str], None]
@@ -22,8 +24,13 @@ Tell = Callable[[str], None]
 def check(section: EngineSection, recipe: Recipe, model: bytes) -> None:
     """Hold a recipe's card against its graph, which every engine runs, or is built from.
 
-    Raises: RecipeError.
+    Raises: RecipeError; EngineRefused where this processor runs no network.
     """
+    if section.kind == "openvino" and processor.lacks("avx"):
+        raise EngineRefused(
+            f"recipe {recipe}: this processor lacks AVX, and OpenVINO runs no network on an x86 without it. Take "
+            "another machine, or let a virtual machine see its host's processor."
+        )
     if section.kind != "stub":
         from inspector.engines.openvino import read
 
@@ -63,7 +70,8 @@ def load(
         from inspector.engines.openvino import OpenVino
 
         engine = OpenVino(recipe, model, threads=section.threads)
-    return _closed_on_failure(engine, lambda: _warm(engine, recipe, range(1, max_frames + 1), tell, gently=gently))
+    sizes = range(1, max_frames + 1)
+    return _closed_on_failure(engine, lambda: _proven(engine, recipe, sizes, tell, gently=gently))
 
 
 def _closed_on_failure(engine: Segmenter, work: Callable[[], None]) -> Segmenter:
@@ -73,6 +81,21 @@ def _closed_on_failure(engine: Segmenter, work: Callable[[], None]) -> Segmenter
         engine.close()
         raise
     return engine
+
+
+def _proven(engine: Segmenter, recipe: Recipe, sizes: range, tell: Tell, *, gently: bool) -> None:
+    """Warm an engine; what it cannot run now it cannot run at the next start.
+
+    Raises: EngineRefused.
+    """
+    try:
+        _warm(engine, recipe, sizes, tell, gently=gently)
+    except EngineError as error:
+        why = " ".join(str(error.__cause__ or error).split())
+        raise EngineRefused(
+            f"recipe {recipe} does not run on this processor: {why}. Try `inspector bench` with "
+            "another recipe, or take another machine."
+        ) from error
 
 
 def _warm(

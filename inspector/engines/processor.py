@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
+X86 = ("x86_64", "amd64")
 SUMS_IN_32_BITS = {"avx512_vnni", "avx_vnni", "amx_int8"}
 
 
@@ -26,4 +27,10 @@ def flags() -> tuple[str, ...]:
 
 def saturates() -> bool:
     """Whether products of bytes are added in 16 bits: x86 without VNNI, and x86 of which nothing is known."""
-    return platform.machine().lower() in ("x86_64", "amd64") and SUMS_IN_32_BITS.isdisjoint(flags())
+    return platform.machine().lower() in X86 and SUMS_IN_32_BITS.isdisjoint(flags())
+
+
+def lacks(instructions: str) -> bool:
+    """Whether this is an x86 without these instructions, as the kernel names them; where nothing is known, no."""
+    known = flags()
+    return platform.machine().lower() in X86 and bool(known) and instructions not in known

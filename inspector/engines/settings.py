@@ -37,8 +37,9 @@ class EngineSection(Section, frozen=True):
     kind: Annotated[
         Literal["openvino", "tensorrt", "stub"],
         key(
-            "The inference engine: `openvino` runs on any x86-64 or ARM CPU, `tensorrt` runs the engine that "
-            "`deploy convert` built next to the recipe, on an NVIDIA GPU. `stub` inspects nothing (tests, benches)."
+            "The inference engine: `openvino` runs on x86-64 CPUs with AVX and on ARM CPUs, `tensorrt` runs the "
+            "engine that `deploy convert` built next to the recipe, on an NVIDIA GPU. `stub` inspects nothing (tests, "
+            "benches)."
         ),
     ] = "openvino"
     threads: Annotated[

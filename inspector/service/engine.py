@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 
 import msgspec
 
 from inspector.analysis.finds import finds
-from inspector.engines import cascade, choice
+from inspector.engines import cascade, choice, processor
 from inspector.engines.screening import ScreenAccounts
 from inspector.engines.segmenter import PAUSE
 from inspector.engines.tiled import Tiled, tiles
@@ -147,11 +147,19 @@ def check(prepared: Prepared, *, unverified: bool = False) -> list[str]:
     settings = prepared.settings
     if settings.engine.kind == "stub":
         return ["stub: this line inspects nothing"]
-    if settings.engine.kind != "tensorrt":
-        return []
+    if settings.engine.kind == "openvino":
+        return list(_cpu_remarks())
     unseen = "driver and GPU were not looked at: `inspector run` does that"
     sources = [source for source in (prepared.full, prepared.screen) if source is not None]
     return [*(fault for source in sources for fault in _engine_faults(settings, source, unverified)), unseen]
+
+
+def _cpu_remarks() -> Iterator[str]:
+    if processor.lacks("avx2"):
+        yield (
+            "this processor lacks AVX2, which OpenVINO's fast ways ask for: expect a fraction of the frames a second. "
+            "Measure it with `inspector bench`."
+        )
 
 
 def _engine_faults(settings: Config, source: ReadRecipe, unverified: bool) -> list[str]:

@@ -54,7 +54,7 @@ class Prepared(msgspec.Struct, frozen=True):
 def prepare(path: Path) -> Prepared:
     """Read and check a configuration with all that it refers to; its screen's folder is in place of that's name.
 
-    Raises: ConfigError, RecipeError.
+    Raises: ConfigError, RecipeError; EngineRefused for a processor that runs no network.
     """
     settings = line.load(path)
     full, screen = _source(settings, settings.recipe.path, path.parent), None
