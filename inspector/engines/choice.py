@@ -6,7 +6,7 @@ Engines are imported by name, so that only the one in use is loaded.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,7 @@ def load(
     gently: bool = False,
     tell: Tell = lambda words: None,
 ) -> Segmenter:
-    """Load and warm the engine that `section` names: every batch size has run once when this returns.
+    """Load and warm the engine that `section` names: its batch sizes have run once when this returns.
 
     `model` is the recipe's ONNX, `folder` where it and a built engine lie. `unverified` runs a built engine that was
     not proven equal to the model. `gently`: another engine runs a line here meanwhile. `tell` receives how far it is.
@@ -70,7 +70,7 @@ def load(
         from inspector.engines.openvino import OpenVino
 
         engine = OpenVino(recipe, model, threads=section.threads)
-    sizes = range(1, max_frames + 1)
+    sizes = sizes_to_warm(max_frames)
     return _closed_on_failure(engine, lambda: _proven(engine, recipe, sizes, tell, gently=gently))
 
 
@@ -83,7 +83,15 @@ def _closed_on_failure(engine: Segmenter, work: Callable[[], None]) -> Segmenter
     return engine
 
 
-def _proven(engine: Segmenter, recipe: Recipe, sizes: range, tell: Tell, *, gently: bool) -> None:
+def sizes_to_warm(most: int) -> list[int]:
+    """Return 1, 2, 4, ... and the largest: to run each size up to it takes time that grows with its square.
+
+    The first batch of a size in between takes no longer on a CPU than the next larger one of these (LOG.md).
+    """
+    return [*(1 << power for power in range((most - 1).bit_length())), most]
+
+
+def _proven(engine: Segmenter, recipe: Recipe, sizes: Sequence[int], tell: Tell, *, gently: bool) -> None:
     """Warm an engine; what it cannot run now it cannot run at the next start.
 
     Raises: EngineRefused.
@@ -99,9 +107,9 @@ def _proven(engine: Segmenter, recipe: Recipe, sizes: range, tell: Tell, *, gent
 
 
 def _warm(
-    engine: Segmenter, recipe: Recipe, sizes: range, tell: Tell = lambda words: None, *, gently: bool = False
+    engine: Segmenter, recipe: Recipe, sizes: Sequence[int], tell: Tell = lambda words: None, *, gently: bool = False
 ) -> None:
-    """Run every batch size once for each batch in flight, so that no frame of the line pays for a first time.
+    """Run batch sizes, ascending, once for each batch in flight, so that no frame of the line pays for a first time.
 
     `gently`: pause after each, as another engine runs a line here meanwhile.
     """

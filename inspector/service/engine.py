@@ -45,6 +45,8 @@ class Options(msgspec.Struct, frozen=True):
     """Of the screens that this line has run; None: it has run none."""
 
 
+USUAL_FRAMES = 16
+"""The most in a batch that a CPU gains anything by."""
 PLAIN = Options()
 Load = Callable[[Prepared, Options], Loaded]
 """What `load` does."""
@@ -148,13 +150,18 @@ def check(prepared: Prepared, *, unverified: bool = False) -> list[str]:
     if settings.engine.kind == "stub":
         return ["stub: this line inspects nothing"]
     if settings.engine.kind == "openvino":
-        return list(_cpu_remarks())
+        return list(_cpu_remarks(settings.batch.max_frames))
     unseen = "driver and GPU were not looked at: `inspector run` does that"
     sources = [source for source in (prepared.full, prepared.screen) if source is not None]
     return [*(fault for source in sources for fault in _engine_faults(settings, source, unverified)), unseen]
 
 
-def _cpu_remarks() -> Iterator[str]:
+def _cpu_remarks(max_frames: int) -> Iterator[str]:
+    if max_frames > USUAL_FRAMES:
+        yield (
+            f"batch.max_frames is {max_frames}: a CPU takes as many times as long for a batch as it has frames, and no "
+            f"frame of it is reported before. {USUAL_FRAMES} or fewer are usual."
+        )
     if processor.lacks("avx2"):
         yield (
             "this processor lacks AVX2, which OpenVINO's fast ways ask for: expect a fraction of the frames a second. "

@@ -8,6 +8,7 @@ from inspector import recipe
 from inspector.engines import choice, openvino, processor
 from inspector.engines.settings import EngineSection
 from inspector.errors import EXIT_CONFIG, EngineError, EngineRefused
+from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps
 from tests.recipes import write_recipe
 
@@ -50,3 +51,25 @@ def test_a_network_that_does_not_run_here_is_refused(tmp_path: Path, monkeypatch
     monkeypatch.setattr(openvino.OpenVino, "result", fail)
     with pytest.raises(EngineRefused, match="tiny@1 does not run on this processor: no primitive"):
         choice.load(EngineSection(threads=1), card, model, 2, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("most", "sizes"), [(1, [1]), (2, [1, 2]), (5, [1, 2, 4, 5]), (8, [1, 2, 4, 8]), (256, [*(2**n for n in range(9))])]
+)
+def test_a_warm_up_grows_with_the_largest_batch_and_not_with_its_square(most: int, sizes: list[int]) -> None:
+    """Each doubling and the largest run twice, the largest last: how long that took is what a batch may take."""
+    assert choice.sizes_to_warm(most) == sizes
+
+
+def test_what_is_loaded_has_run_these_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As often as batches are in flight, and in this order."""
+    card, model = recipe.load(write_recipe(tmp_path / "recipe"))
+    ran, submit = list[int](), openvino.OpenVino.submit
+
+    def counted(engine: openvino.OpenVino, frames: Bytes3D) -> None:
+        ran.append(len(frames))
+        submit(engine, frames)
+
+    monkeypatch.setattr(openvino.OpenVino, "submit", counted)
+    choice.load(EngineSection(threads=1), card, model, 6, tmp_path).close()
+    assert ran == [1, 1, 2, 2, 4, 4, 6, 6]

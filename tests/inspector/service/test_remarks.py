@@ -6,9 +6,11 @@ import onnx
 import onnx.parser
 import pytest
 
+from inspector.engines import processor
 from inspector.errors import ConfigError
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
+from inspector.service import engine
 from inspector.service.prepare import prepare, remarks
 from tests.recipes import DECIDE, GRAPH, write_folder, write_recipe
 
@@ -54,3 +56,19 @@ def test_cameras_without_keys_are_remarked_on(tmp_path: Path) -> None:
     path = configuration.write(tmp_path / "line.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, sections=sections)
     prepared = prepare(path)
     assert "takes frames without keys" in " ".join(remarks(prepared.settings, prepared.full.card))
+
+
+def test_what_a_cpu_makes_slow_is_remarked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large batches, and a processor without the instructions that make inference fast."""
+    write_recipe(tmp_path / "r")
+
+    def found(most: int) -> list[str]:
+        sections = {"batch": {"max_frames": most}}
+        path = configuration.write(tmp_path / "l.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, sections=sections)
+        return engine.check(prepare(path))
+
+    monkeypatch.setattr(processor, "lacks", lambda instructions: False)
+    assert found(16) == []
+    assert found(17)[0].startswith("batch.max_frames is 17: a CPU takes as many times as long")
+    monkeypatch.setattr(processor, "lacks", lambda instructions: instructions == "avx2")
+    assert found(16)[0].startswith("this processor lacks AVX2")
