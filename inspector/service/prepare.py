@@ -20,6 +20,7 @@ from inspector.access.token import find_token
 from inspector.archive.strip_picture import MOST_ROWS
 from inspector.config import geometry
 from inspector.engines import cascade, choice
+from inspector.engines.tiled import is_mostly_mirrored
 from inspector.errors import AccessError, ConfigError
 from inspector.infer import depths
 from inspector.records.recipe import Recipe
@@ -111,7 +112,22 @@ def read_secrets(path: Path, settings: Config, credentials: Path | None) -> Secr
 
 def remarks(settings: Config, card: Recipe) -> list[str]:
     """Return what to know of a configuration though it is no fault."""
-    return [*places.remarks(settings), *rules.remarks(settings, card)]
+    return [*places.remarks(settings), *rules.remarks(settings, card), *_size_remarks(settings, card)]
+
+
+def _size_remarks(settings: Config, card: Recipe) -> Iterator[str]:
+    """Frames so small that the network sees little but their mirror images."""
+    shares = plane_shares(settings, card)
+    for camera in settings.camera:
+        raster = camera.raster(card)
+        rows, px = shares[camera.name].frames * raster.seen_rows, raster.seen_px
+        if is_mostly_mirrored((rows, px), (card.height, card.width)):
+            yield (
+                f"camera {camera.name} fills {px} x {rows} of the {card.width} x {card.height} pixels that recipe "
+                f"{card} sees, less than a third one way: the rest is its mirror image, which no figure of the recipe "
+                "was measured on. Its distance is not counted, so that it is never out_of_specification. Train a "
+                "recipe on frames of this size."
+            )
 
 
 def _frame_faults(settings: Config, card: Recipe) -> list[str]:

@@ -1,5 +1,7 @@
 """Frames of any size on an engine of one size: what comes back is what one engine of the frame's size would give."""
 
+from functools import partial
+
 import msgspec
 import numpy as np
 import pytest
@@ -80,6 +82,26 @@ def test_a_frame_is_as_far_off_as_its_farthest_tile() -> None:
     tiled.submit(frames)
     maps = tiled.result()
     assert np.allclose(maps.presence, [[0, 0, 0.1], [0, 0, 1.5]]) and not maps.labels.any()
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((HEIGHT, WIDTH // 3 + 1), 1.5),
+        ((HEIGHT, WIDTH // 3 - 1), 0.0),
+        ((HEIGHT // 3 - 1, 2 * WIDTH), 0.0),
+        ((HEIGHT // 3 + 1, 2 * WIDTH), 1.5),
+    ],
+)
+def test_mirror_images_are_no_distance(size: tuple[int, int], expected: float) -> None:
+    """A frame that fills little of the plane is unlike all that was taught by its pad alone: that does not count."""
+    card = msgspec.structs.replace(RECIPE, measures_distance=True)
+    for answer, distance in ((1.5, expected), (np.nan, np.nan)):
+        presence = np.array([[0.1, 0.2, answer]], np.float32)
+        see = partial(lambda answers, planes: Maps(planes, planes, answers.repeat(len(planes), 0)), presence)
+        tiled = Tiled(Stub(card, see), card, size, 4)
+        tiled.submit(np.zeros((1, *size), np.uint8))
+        assert np.allclose(tiled.result().presence, [[0.1, 0.2, distance]], equal_nan=True)
 
 
 def check(maps: Maps, frames: Bytes3D, sizes: list[tuple[int, int]]) -> None:

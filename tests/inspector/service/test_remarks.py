@@ -12,7 +12,7 @@ from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.service import engine
 from inspector.service.prepare import prepare, remarks
-from tests.recipes import DECIDE, GRAPH, write_folder, write_recipe
+from tests.recipes import DECIDE, GRAPH, HEIGHT, WIDTH, write_folder, write_recipe
 
 PORTS = Ports(frames=5555, events=5556, replay=5557, http=9477)
 
@@ -72,3 +72,17 @@ def test_what_a_cpu_makes_slow_is_remarked_on(tmp_path: Path, monkeypatch: pytes
     assert found(17)[0].startswith("batch.max_frames is 17: a CPU takes as many times as long")
     monkeypatch.setattr(processor, "lacks", lambda instructions: instructions == "avx2")
     assert found(16)[0].startswith("this processor lacks AVX2")
+
+
+@pytest.mark.parametrize(
+    ("size", "small"),
+    [("width = 0", 0), (f"width = {WIDTH // 2}", 0), (f"width = {WIDTH // 4}", 1), (f"height = {HEIGHT // 4}", 0)],
+)
+def test_a_camera_much_smaller_than_the_recipe_is_remarked_on(tmp_path: Path, size: str, small: int) -> None:
+    """Where mirror images are most of what the network sees, with what follows; low frames share a plane."""
+    write_recipe(tmp_path / "r")
+    path = configuration.write(tmp_path / "l.toml", PORTS, Path("r"), line="l", mm_per_px=1.0)
+    path.write_text(path.read_text().replace("[[camera]]", f"[[camera]]\n{size}"))
+    prepared = prepare(path)
+    found = [words for words in remarks(prepared.settings, prepared.full.card) if words.startswith("camera top fills")]
+    assert len(found) == small and all("never out_of_specification" in words for words in found)
