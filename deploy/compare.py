@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.segmenter import Segmenter
-from inspector.records.confidence import Encoding, probabilities
+from inspector.records.confidence import Encoding, log_odds, probabilities
 from inspector.records.frame import Bytes2D, Bytes3D
 from inspector.records.recipe import Maps
 
@@ -123,7 +123,11 @@ class Differences:
         self.frames = self.pixels = self.agreeing = 0
         self.both, self.either = [0] * classes, [0] * classes
         """Pixels that both, or at least one of the two, give to each class."""
-        self._probabilities = probabilities(encoding)
+        self._probabilities, self._log_odds = probabilities(encoding), log_odds(encoding)
+        self._apart, self._surest_apart = np.zeros(classes), np.zeros(classes)
+        """Sums of differences of log-odds by class: of the pixels that both give to it, and of a frame's surest."""
+        self._frames_of = np.zeros(classes, np.int64)
+        """Frames in which both give some pixel to each class."""
         self.confidence = self.presence = self.distance = 0.0
         """Largest differences: of probability where both see the same class, of presence, and of distance."""
         self.not_finite = 0
@@ -143,8 +147,24 @@ class Differences:
             self.either[place] += int(np.count_nonzero(ours | theirs))
         apart = np.abs(self._probabilities[found.confidence] - self._probabilities[expected.confidence])
         self.confidence = max(self.confidence, float(apart.max(where=alike, initial=0)))
+        self._add_confidence(found, expected, alike)
         self._add_presence(found.presence, expected.presence)
         self._add_truth((found.labels, expected.labels), truth)
+
+    def _add_confidence(self, found: Maps, expected: Maps, alike: NDArray[np.bool_]) -> None:
+        """Add what the confidence of a class differs by, where both say that it is there."""
+        classes, of = len(self.both), self._log_odds
+        labels, apart = found.labels[alike], np.abs(of[found.confidence[alike]] - of[expected.confidence[alike]])
+        self._apart += np.bincount(labels, apart, minlength=classes + 1)[1 : classes + 1]
+        for place in range(classes):
+            ours, theirs = found.labels == place + 1, expected.labels == place + 1
+            in_both = ours.any(axis=(1, 2)) & theirs.any(axis=(1, 2))
+            surest = [
+                of[maps.confidence.max(axis=(1, 2), where=where, initial=0)]
+                for maps, where in ((found, ours), (expected, theirs))
+            ]
+            self._surest_apart[place] += np.abs(surest[0] - surest[1])[in_both].sum()
+            self._frames_of[place] += np.count_nonzero(in_both)
 
     def _add_presence(self, found: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
         """Add presences (N, C), or (N, C + 1): the distance after the classes is no probability."""
@@ -159,11 +179,14 @@ class Differences:
     def figures(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what `Parity` has of them; `names` are the classes'."""
         counted = list(zip(names, self.both, self.either, strict=True))
+        apart = list(zip(names, self._apart, self.both, self._surest_apart, self._frames_of, strict=True))
         return {
             "label_agreement": self.agreeing / self.pixels,
             "iou": {name: both / either for name, both, either in counted if either},
             "class_pixels": {name: either for name, _, either in counted if either},
             "confidence_difference": self.confidence,
+            "confidence_apart": {name: float(total) / pixels for name, total, pixels, _, _ in apart if pixels},
+            "surest_apart": {name: float(total) / int(frames) for name, _, _, total, frames in apart if frames},
             "presence_difference": self.presence,
             "distance_difference": self.distance,
             "not_finite": self.not_finite,

@@ -37,11 +37,14 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     presence: float
     distance: float
     """Largest differences in any frame."""
+    confidence: float
+    """Largest mean difference of log-odds: of a seen class's pixels, and of its surest in each frame, by which it is
+    reported."""
 
 
-FLOAT = Bounds(agreement=0.9995, iou=0.85, presence=0.3, distance=0.15)
+FLOAT = Bounds(agreement=0.9995, iou=0.85, presence=0.3, distance=0.15, confidence=0.5)
 """fp16 and fp32."""
-INT8 = Bounds(agreement=0.0, iou=0.3, presence=0.8, distance=0.4)
+INT8 = Bounds(agreement=0.0, iou=0.3, presence=0.8, distance=0.4, confidence=1.0)
 """Besides its Dice: no class, size or frame is lost."""
 MAX_DICE_LOSS = 0.005
 """INT8: how far the engine's Dice against truth may lie below its reference's."""
@@ -172,6 +175,13 @@ def _apart(precision: Precision, parity: Parity) -> str:
     for name in _seen(parity):
         if parity.iou[name] < bounds.iou:
             return f"The IoU of {name} is {parity.iou[name]:.4f}; expected {bounds.iou:g} or more"
+    for where, differences in (("", parity.confidence_apart), (" of a frame's surest pixel", parity.surest_apart)):
+        for name in _seen(parity):
+            if (difference := differences.get(name, 0.0)) > bounds.confidence:
+                return (
+                    f"The confidence{where} of {name} differs by {difference:.4f} of log-odds on average; "
+                    f"expected {bounds.confidence:g} at most"
+                )
     for name, difference, most in (
         ("presence", parity.presence_difference, bounds.presence),
         ("distance", parity.distance_difference, bounds.distance),
@@ -191,6 +201,9 @@ def figures(parity: Parity, names: Iterable[str]) -> str:
     """Write the figures for people."""
     rows = [("labels alike, % of pixels", f"{100 * parity.label_agreement:.4f}")]
     rows += [(f"IoU of the two, {name}", f"{parity.iou[name]:.4f}" if name in parity.iou else "-") for name in names]
+    for what, apart in (("confidence", parity.confidence_apart), ("surest pixel", parity.surest_apart)):
+        worst = max(apart, key=lambda name: apart[name], default="")
+        rows += [(f"mean difference of {what}", f"{apart[worst]:.4f} of log-odds ({worst})")] if worst else []
     rows += [
         ("largest difference of confidence", f"{parity.confidence_difference:.4f}"),
         ("largest difference of presence", f"{parity.presence_difference:.4f}"),

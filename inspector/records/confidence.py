@@ -37,6 +37,19 @@ def probabilities(encoding: Encoding) -> NDArray[np.float64]:
     return table
 
 
+@cache
+def log_odds(encoding: Encoding) -> NDArray[np.float64]:
+    """Return the log-odds (256,) that each code stands for; the ends of `linear`, half a step within 0 and 1."""
+    codes = np.arange(256.0)
+    if encoding == "log_odds":
+        table = (codes - EVEN) / PER_UNIT
+    else:
+        within = np.clip(codes, 0.5, 254.5)
+        table = np.log(within / (255 - within))
+    table.setflags(write=False)
+    return table
+
+
 def encode(probability: NDArray[Any], encoding: Encoding) -> NDArray[np.uint8]:
     """Return the code of each probability, 0 where it is 0; as the graph does, but for rounding."""
     if encoding == "linear":

@@ -8,11 +8,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from deploy.compare import ComparedFrame, Differences, compare
 from inspector import recipe
 from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.openvino import OpenVino
+from inspector.records.confidence import log_odds
 from inspector.records.frame import Bytes2D, Bytes3D
 from inspector.records.recipe import Maps
 from tests.recipes import BRIGHT, DARK, HEIGHT, SOUND, WIDTH, write_recipe
@@ -103,6 +105,36 @@ def test_confidence_and_presence_differences_are_the_largest(tmp_path: Path) -> 
     # dark: (110 - 20) / 110 against (100 - 20) / 100; bright: (255 - 155) / 110 against 1
     assert parity.presence_difference == pytest.approx(1 - 100 / 110, abs=1e-5)
     assert parity.confidence_difference == pytest.approx(1 - 100 / 110, abs=1 / 255)
+
+
+class Flat(OpenVino):
+    """Says of every defect what `codes` say of its code."""
+
+    codes: NDArray[np.uint8]
+
+    def result(self) -> Maps:
+        maps = super().result()
+        return Maps(maps.labels, np.where(maps.labels, self.codes[maps.confidence], 0).astype(np.uint8), maps.presence)
+
+
+@pytest.mark.parametrize("batches", [(1,), (1, 2)])
+def test_what_a_defect_is_reported_by_is_compared_in_log_odds(tmp_path: Path, batches: tuple[int, ...]) -> None:
+    """By class, of its pixels and of each frame's surest: labels and presence say nothing of it."""
+    card, model = recipe.load(write_recipe(tmp_path))
+    flat = Flat(card, model)
+    frames = [ComparedFrame(plane(dark=(20, 40), faint=(FAINT, 40))), ComparedFrame(plane(dark=(FAINT, 20)))]
+    odds = log_odds("linear")
+    sure, faint = 204, 140  # 255 p of the greys 20 and `FAINT`
+    surely, faintly = odds[sure] - odds[129], odds[faint] - odds[129]
+    flat.codes = np.full(256, 129, np.uint8)
+    for parity in by_size(flat, OpenVino(card, model), frames, batches):
+        assert (parity.label_agreement, parity.presence_difference) == (1.0, 0.0)
+        assert parity.confidence_apart == {"dark": pytest.approx((40 * surely + 60 * faintly) / 100)}
+        assert parity.surest_apart == {"dark": pytest.approx((surely + faintly) / 2)}
+    flat.codes = np.arange(256, dtype=np.uint8)
+    flat.codes[sure] = faint  # the rest as it is
+    for parity in by_size(flat, OpenVino(card, model), frames, batches):
+        assert parity.surest_apart == {"dark": pytest.approx((surely - faintly) / 2)}
 
 
 class Lying(OpenVino):

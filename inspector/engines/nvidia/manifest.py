@@ -35,6 +35,7 @@ Precision = Literal["fp16", "int8", "fp32"]
 Flavour = Literal["tensorrt", "tensorrt_rtx"]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Ratio = Annotated[float, Meta(ge=0, le=1)]
+Apart = Annotated[float, Meta(ge=0)]
 
 
 class Port(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,9 +72,14 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Pixels that either gives to each class, by its name, likewise; empty in a proof of before, which had no such."""
     confidence_difference: Ratio
     """Largest difference of probability where both see the same class."""
+    confidence_apart: dict[str, Apart] = {}
+    """Mean difference of log-odds over the pixels that both give to a class, by its name; without the classes that have
+    none, and empty in a proof of before 0.4, which did not measure it."""
+    surest_apart: dict[str, Apart] = {}
+    """Likewise of the surest pixel that each gives to a class in a frame, over the frames in which both do."""
     presence_difference: Ratio
     """Largest difference of any class's highest probability in any frame."""
-    distance_difference: Annotated[float, Meta(ge=0)] = 0.0
+    distance_difference: Apart = 0.0
     """Largest difference of any frame's distance, in units of its limit; beyond the limit, in units of the reference's.
 
     0 where the recipe measures none, and in a proof of before 0.4, which did not compare it."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inspector.records.confidence import Encoding, encode, probabilities
+from inspector.records.confidence import Encoding, encode, log_odds, probabilities
 
 
 @pytest.mark.parametrize("encoding", ["linear", "log_odds"])
@@ -29,3 +29,11 @@ def test_log_odds_are_right_to_half_a_code() -> None:
     given = np.linspace(0.02, 0.99999, 5000)
     found = probabilities("log_odds")[encode(given, "log_odds")]
     assert np.abs(np.log(found / (1 - found)) - np.log(given / (1 - given))).max() <= 1 / 32 + 1e-9
+
+
+@pytest.mark.parametrize("encoding", ["linear", "log_odds"])
+def test_log_odds_of_every_code_are_those_of_its_probability_and_finite(encoding: Encoding) -> None:
+    """The codes between the ends to the digit; no code, not that of sound strip either, has none."""
+    within = probabilities(encoding)[1:255]
+    assert log_odds(encoding)[1:255] == pytest.approx(np.log(within / (1 - within)))
+    assert np.isfinite(log_odds(encoding)).all() and (np.diff(log_odds(encoding)) > 0).all()
