@@ -119,22 +119,27 @@ def conclude(
 ) -> bool:
     """Say the figures and the verdict, write both next to the engine with the kernels it compiled, return the verdict.
 
-    `measured` is what `compare` returns.
+    `measured` is what `compare` returns. Where it shows nothing, what was written before stays.
 
     Raises: EngineRefused when the engine was built again meanwhile.
     """
     whole, *sizes = measured
     names = [kind.name for kind in card.classes]
     fault = out_of_bounds(made.precision, whole, sizes)
-    manifest.write_proof(folder, made, whole, kernels, verified=not fault)
+    open_question = "" if fault else undecided(made.precision, whole)
+    if not open_question:
+        manifest.write_proof(folder, made, whole, kernels, verified=not fault)
     say(figures(whole, names))
     if unseen := [name for name in names if name not in _seen(whole)]:
         say(
             f"Nothing is shown of {', '.join(unseen)}: neither found {MIN_PIXELS} pixels of it. "
             "Give frames that show it."
         )
-    say(f"{folder / MANIFEST}: " + (f"not verified. {fault}" if fault else "verified."))
-    return not fault
+    if open_question:
+        say(f"{folder / MANIFEST}: stays as it was, {'verified' if made.verified else 'not verified'}. {open_question}")
+    else:
+        say(f"{folder / MANIFEST}: " + (f"not verified. {fault}" if fault else "verified."))
+    return not (fault or open_question)
 
 
 def out_of_bounds(precision: Precision, whole: Parity, sizes: Iterable[Parity] = ()) -> str:
@@ -142,21 +147,26 @@ def out_of_bounds(precision: Precision, whole: Parity, sizes: Iterable[Parity] =
 
     `whole` is of all frames, each of `sizes` of some of them in batches of one size.
     """
-    if not _seen(whole):
-        return (
-            f"Neither engine found {MIN_PIXELS} pixels of any defect: equal or not, this shows nothing. "
-            "Give frames with defects."
-        )
     fault = _apart(precision, whole)
     for parity in sizes:
         if not fault and (lost := _apart(precision, parity)):
             fault = f"In batches of {parity.batches[0]}: {lost}"
     if precision != "int8":
         return f"{fault}. {OTHERWISE}" if fault else ""
-    if not fault and (whole.dice is None or whole.reference_dice is None):
-        return "INT8 is accepted by Dice against truth, and no true defects are known. Give masks with defects."
     fault = fault or _dice_lost(whole)
     return f"{fault}. Build it in fp16." if fault else ""
+
+
+def undecided(precision: Precision, whole: Parity) -> str:
+    """Say why figures in which nothing is wrong prove no engine of this precision; empty where they do."""
+    if not _seen(whole):
+        return (
+            f"Neither engine found {MIN_PIXELS} pixels of any defect: equal or not, this shows nothing. "
+            "Give frames with defects."
+        )
+    if precision == "int8" and (whole.dice is None or whole.reference_dice is None):
+        return "INT8 is accepted by Dice against truth, and no true defects are known. Give masks with defects."
+    return ""
 
 
 def _seen(parity: Parity) -> list[str]:
@@ -193,7 +203,9 @@ def _apart(precision: Precision, parity: Parity) -> str:
 
 def _dice_lost(parity: Parity) -> str:
     """Say how far Dice against truth is below the reference's, where that is too far."""
-    loss = (parity.reference_dice or 0.0) - (parity.dice or 0.0)
+    if parity.dice is None or parity.reference_dice is None:
+        return ""
+    loss = parity.reference_dice - parity.dice
     return f"Dice is {loss:.4f} below the reference's; expected {MAX_DICE_LOSS} at most" if loss > MAX_DICE_LOSS else ""
 
 

@@ -16,7 +16,7 @@ from deploy import frames
 from deploy.__main__ import main
 from deploy.compare import FRAMES_OF_A_SIZE, ComparedFrame, compare
 from deploy.precision import graph_at
-from deploy.verify import FLOAT, INT8, MAX_DICE_LOSS, MIN_PIXELS, conclude, figures, out_of_bounds, reference
+from deploy.verify import FLOAT, INT8, MAX_DICE_LOSS, MIN_PIXELS, conclude, figures, out_of_bounds, reference, undecided
 from inspector import recipe
 from inspector.engines.nvidia import manifest
 from inspector.engines.nvidia.manifest import Parity
@@ -64,7 +64,6 @@ def test_int8_is_assessed_by_dice() -> None:
     assert not out_of_bounds("int8", but(label_agreement=0.9))
     assert not out_of_bounds("int8", but(dice=0.9))
     assert "Dice is 0.0052 below the reference's" in out_of_bounds("int8", but(dice=0.7948))
-    assert "no true defects are known" in out_of_bounds("int8", but(dice=None, reference_dice=None))
 
 
 @pytest.mark.parametrize(
@@ -126,11 +125,48 @@ def test_a_handful_of_pixels_decides_nothing_and_it_is_reported(tmp_path: Path) 
     assert printed[1] == "Nothing is shown of bright: neither found 500 pixels of it. Give frames that show it."
 
 
-@pytest.mark.parametrize("seen", [{}, {"dark": 20}])
-def test_frames_without_defects_prove_nothing(seen: dict[str, int]) -> None:
-    """Two engines that call everything sound agree everywhere; so nearly do one that is blind and ordinary steel."""
-    parity = but(iou=dict.fromkeys(seen, 0.0), class_pixels=seen, label_agreement=1.0)
-    assert "shows nothing" in out_of_bounds("fp32", parity)
+UNSEEN = but(iou={"dark": 0.0}, class_pixels={"dark": 20}, label_agreement=1.0)
+UNTRUE = but(dice=None, reference_dice=None)
+
+
+@pytest.mark.parametrize(
+    ("precision", "parity", "words"),
+    [
+        ("fp32", but(iou={}, class_pixels={}, label_agreement=1.0), "shows nothing"),
+        ("fp16", UNSEEN, "shows nothing"),
+        ("int8", UNSEEN, "shows nothing"),
+        ("int8", UNTRUE, "no true defects are known"),
+    ],
+)
+def test_frames_without_defects_prove_nothing_and_refute_nothing(
+    tmp_path: Path, precision: manifest.Precision, parity: Parity, words: str
+) -> None:
+    """Two engines that call everything sound agree everywhere; so nearly do one that is blind and ordinary steel.
+
+    The proof of before stands, with its figures and kernels: nothing was found against it.
+    """
+    assert words in undecided(precision, parity) and not out_of_bounds(precision, parity)
+    folder = write_recipe(tmp_path)
+    card = recipe.read_card(folder)
+    for verified in (True, False):
+        made = write_engine(folder, card, precision=precision, verified=verified, parity=GOOD)
+        (folder / manifest.KERNELS).write_bytes(b"compiled")
+        printed: list[str] = []
+        assert not conclude(folder, made, card, [parity, parity], kernels=b"other", say=printed.append)
+        assert manifest.read(folder) == made and (folder / manifest.KERNELS).read_bytes() == b"compiled"
+        assert printed[-1].startswith(
+            f"{folder / manifest.MANIFEST}: stays as it was, {'' if verified else 'not '}verified. "
+        )
+
+
+def test_what_is_wrong_is_wrong_however_little_was_seen(tmp_path: Path) -> None:
+    """Frames without a number, or another presence, refute an engine on sound steel too."""
+    folder = write_recipe(tmp_path)
+    card = recipe.read_card(folder)
+    made = write_engine(folder, card, verified=True, parity=GOOD)
+    wrong = msgspec.structs.replace(UNSEEN, not_finite=1)
+    assert not conclude(folder, made, card, [wrong, wrong], kernels=b"", say=lambda words: None)
+    assert not manifest.read(folder).verified
 
 
 def test_figures_are_reported_with_a_dash_for_what_nobody_found() -> None:
