@@ -57,6 +57,8 @@ def convert(
     reasons = _reasons(folder, card, here, precision=precision, batches=batches, targets=targets, gpu=model_name)
     if not reasons:
         say(f"{folder / ENGINE}: nothing changed, not built again")
+        for written in (ENGINE, MANIFEST, KERNELS):
+            manifest.share(folder / written, folder / recipe.CARD)
         return manifest.read(folder)
     say("\n".join([*reasons, f"building {folder / ENGINE}"]))
     check_writable(folder, "Let this user write there, or build elsewhere: --out FOLDER.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,7 +38,7 @@ def refuse_foreign(path: Path, begins: bytes = b"") -> None:
 def replace_file(path: Path, begins: bytes = b"") -> Iterator[Path]:
     """Lend a temporary path next to `path`; at the end what was written there is synced and takes its place.
 
-    After an exception `path` is as it was. Survives a kill and, on a file system that keeps rename order, a power cut.
+    Who could read the file before can read it after. After an exception `path` is as it was. Survives a kill and, on a file system that keeps rename order, a power cut.
 
     Raises:
         UserError: what stands there is no file, or does not begin with `begins` as ours do.
@@ -49,6 +50,8 @@ def replace_file(path: Path, begins: bytes = b"") -> Iterator[Path]:
     try:
         yield temporary
         with temporary.open("rb") as file:
+            if path.exists():
+                _share(file.fileno(), path.stat())
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
@@ -91,3 +94,11 @@ def hold_folder(folder: Path) -> Iterator[None]:
         raise
     finally:
         os.close(held)
+
+
+def _share(descriptor: int, before: os.stat_result) -> None:
+    """Let whoever could read the file before read the new one, whatever the umask: root tunes what a service reads."""
+    there = os.fstat(descriptor)
+    if os.geteuid() == 0 and there.st_gid != before.st_gid:
+        os.fchown(descriptor, -1, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(there.st_mode) | before.st_mode & 0o444)

@@ -20,6 +20,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["card"]
 
 
+def test_whoever_read_the_file_before_reads_it_after(tmp_path: Path) -> None:
+    """Root with umask 077 tunes a recipe that a service reads."""
+    (path := tmp_path / "card").touch(0o640)
+    path.chmod(0o640)
+    before = os.umask(0o077)
+    try:
+        with replace_file(path) as temporary:
+            temporary.write_text("tuned")
+    finally:
+        os.umask(before)
+    assert path.read_text() == "tuned" and path.stat().st_mode & 0o777 == 0o640
+
+
 def test_what_is_not_ours_is_not_replaced(tmp_path: Path) -> None:
     """A file that begins otherwise, a folder and a device stay; ours and an empty one give way, behind a link too."""
     (letter := tmp_path / "letter").write_text("to keep")

@@ -8,10 +8,12 @@ Knows: the manifest's file, and what must agree with what. Must not know: Tensor
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +24,7 @@ from msgspec import Meta
 
 from inspector import plain_file
 from inspector.errors import EngineRefused
+from inspector.recipe import CARD
 from inspector.records.recipe import Recipe
 
 log = logging.getLogger("inspector")
@@ -171,13 +174,17 @@ def to_toml(manifest: Manifest) -> str:
     return "\n".join(lines) + "\n"
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Replace a file by new content in one step: a reader, and a power cut, see the old one or the new one."""
+def replace(path: Path, content: bytes, *, like: Path | None = None) -> None:
+    """Replace a file by new content in one step: a reader, and a power cut, see the old one or the new one.
+
+    It may be read by whoever may read `like`, which is the recipe's card next to it where none is given.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     partial.unlink(missing_ok=True)
     try:
         with partial.open("xb") as file:  # never through a link that somebody else put there
             file.write(content)
+            share(file.fileno(), like or path.with_name(CARD))
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
@@ -189,6 +196,17 @@ def replace(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def share(file: Path | int, like: Path) -> None:
+    """Let whoever may read `like` read a file too, whatever the umask was: root writes it, the service reads it."""
+    with contextlib.suppress(FileNotFoundError):
+        wanted, there = like.stat(), os.stat(file)
+        if os.geteuid() == 0 and there.st_gid != wanted.st_gid:
+            os.chown(file, -1, wanted.st_gid)
+        mode = stat.S_IMODE(there.st_mode)
+        if (shared := mode | wanted.st_mode & 0o444) != mode:
+            os.chmod(file, shared)
 
 
 def read_engine(folder: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,26 @@ def test_a_file_is_not_written_through_a_link(tmp_path: Path) -> None:
     (tmp_path / f".{manifest.KERNELS}.partial").symlink_to(victim)
     manifest.replace(tmp_path / manifest.KERNELS, b"new")
     assert victim.read_bytes() == b"precious" and (tmp_path / manifest.KERNELS).read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(("card_mode", "mode"), [(0o644, 0o644), (0o640, 0o640), (0o600, 0o600), (0o444, 0o644)])
+def test_whoever_reads_the_recipe_reads_its_engine_whatever_the_umask(
+    tmp_path: Path, card_mode: int, mode: int
+) -> None:
+    """Root with umask 077 converts and proves; the service has to read it, and nobody else may write it."""
+    card = write_recipe(tmp_path) / recipe.CARD
+    card.chmod(card_mode)
+    if os.geteuid() == 0:
+        os.chown(card, 0, 4711)
+    before = os.umask(0o077)
+    try:
+        made = write_engine(tmp_path, recipe.read_card(tmp_path))
+        manifest.write_proof(tmp_path, made, PARITY, b"compiled", verified=True)
+    finally:
+        os.umask(before)
+    for name in (manifest.MANIFEST, manifest.KERNELS):
+        there = (tmp_path / name).stat()
+        assert (there.st_mode & 0o777, there.st_gid) == (mode, card.stat().st_gid)
+    (left := tmp_path / manifest.ENGINE).chmod(0o600)  # as written before it was so
+    manifest.share(left, card)
+    assert left.stat().st_mode & 0o777 == mode
