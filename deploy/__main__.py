@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from deploy.folder import copy_recipe, find, held
+from deploy.folder import copy_recipe, find, held, make
 from inspector import __version__, output
 from inspector.engines.nvidia.manifest import ENGINE, LOG, MANIFEST, Flavour, Precision
 from inspector.errors import EXIT_FAILURE, EXIT_INTERRUPTED, InspectorError
@@ -28,9 +28,11 @@ def convert(args: argparse.Namespace) -> int:
     only = None if args.flavour == "auto" else args.flavour
     folder = find(args.recipe)
     if args.out is not None:
-        copy_recipe(folder, args.out)
-        folder = args.out
+        make(args.out, folder)
+    source, folder = folder, args.out or folder
     with held(folder, ENGINE_MAKERS):
+        if args.out is not None:
+            copy_recipe(source, folder)
         made = convert(folder, args.precision, args.batches, print, _progress(), only=only, gpu=args.gpu)
     sizes = f"batches {made.batches[0]} to {made.batches[-1]}"
     targets = ", ".join(made.compute_capabilities)

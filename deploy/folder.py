@@ -1,18 +1,20 @@
 """The recipe folder that a command works in: found by path or name, held by one command at a time, writable.
 
-Knows: folders and locks. Must not know: engines.
+Knows: folders and locks. Must not know: how engines are built or run.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from inspector import recipe
+from inspector.engines.nvidia import manifest
 from inspector.errors import Busy, EngineError, RecipeError
 
 
@@ -24,20 +26,34 @@ def find(name: Path) -> Path:
     return name if (name / recipe.CARD).is_file() else recipe.find(str(name), Path.cwd())
 
 
+def make(out: Path, like: Path) -> None:
+    """Make the folder `out` if need be, open to whoever may enter the recipe's folder `like`.
+
+    Raises: OSError.
+    """
+    missing = [folder for folder in (out, *out.parents) if not folder.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | like.stat().st_mode & 0o555)
+
+
 def copy_recipe(folder: Path, out: Path) -> None:
-    """Copy a recipe's card and model into the folder `out`, which is made if need be; the same again changes nothing.
+    """Copy a recipe's card and model into the folder `out`, which is held; what is there already is not written.
 
     Raises: RecipeError when another recipe lies there; OSError.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    for name in (recipe.CARD, recipe.MODEL):
+    lacking: dict[str, bytes] = {}
+    for name in (recipe.MODEL, recipe.CARD):
         content, there = (folder / name).read_bytes(), out / name
-        if there.exists() and there.read_bytes() != content:
+        if not there.exists():
+            lacking[name] = content
+        elif there.read_bytes() != content:
             raise RecipeError(
                 f"{there}: differs from that of {folder}. Choose an empty folder for --out, or run "
                 f"`deploy convert {out}` for the recipe that lies there."
             )
-        there.write_bytes(content)
+    for name, content in lacking.items():
+        manifest.replace(out / name, content, like=folder / name)
 
 
 @contextmanager
