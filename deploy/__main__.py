@@ -33,15 +33,16 @@ def convert(args: argparse.Namespace) -> int:
     with held(folder, ENGINE_MAKERS):
         if args.out is not None:
             copy_recipe(source, folder)
-        made = convert(folder, args.precision, args.batches, print, _progress(), only=only, gpu=args.gpu)
+        place, made = convert(folder, args.precision, args.batches, print, _progress(), only=only, gpu=args.gpu)
     sizes = f"batches {made.batches[0]} to {made.batches[-1]}"
     targets = ", ".join(made.compute_capabilities)
     kind = f"{made.precision}{', Q/DQ folded away' if made.folded else ''}, {sizes}, for compute capability {targets}"
     print(
-        f"{folder / ENGINE}: {made.engine_bytes / 2**20:.1f} MiB, {kind}, "
+        f"{place / ENGINE}: {made.engine_bytes / 2**20:.1f} MiB, {kind}, "
         f"built in {made.build_seconds:.1f} s by {made.flavour} {made.version}\n"
         f"{MANIFEST} says what it is, {LOG} the builder's log. "
         + ("Verified." if made.verified else f"Not verified: run `deploy verify {shlex.quote(str(folder))}`.")
+        + (f" Until then {folder / ENGINE} stays in force." if place != folder else "")
     )
     return 0
 

@@ -10,15 +10,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from deploy import interrupt
+from deploy import candidate, interrupt
 from deploy.build import PORTABLE, Built, build, unsupported
 from deploy.folder import check_writable
 from deploy.precision import graph_at
 from inspector import recipe
-from inspector.engines.nvidia import driver, flavour, manifest
+from inspector.engines.nvidia import driver, flavour, loader, manifest
 from inspector.engines.nvidia.in_flight import port_faults
 from inspector.engines.nvidia.manifest import (
     ENGINE,
@@ -43,8 +44,11 @@ def convert(
     *,
     only: Flavour | None = None,
     gpu: int = 0,
-) -> Manifest:
-    """Build the engine of the recipe in `folder`, unless the one that is there already is that; return its manifest.
+) -> tuple[Path, Manifest]:
+    """Build the engine of the recipe in `folder`, unless the one that is there already is that.
+
+    Return the folder in which it lies, and its manifest. That is another folder where a line can start with the engine
+    that is there: it stays in force until the new one is proven.
 
     `batches` ascend; the engine takes any size from the first to the last. `say` receives what was found and done,
     `progress` what is going on, and at the end nothing. `only` this flavour, else the one installed; for GPU `gpu`.
@@ -54,12 +58,20 @@ def convert(
     name, trt = flavour.find(only=only)
     card, model = recipe.load(folder)
     here, (targets, model_name) = RuntimeVersion(name, trt.__version__), _targets(name, gpu)
-    reasons = _reasons(folder, card, here, precision=precision, batches=batches, targets=targets, gpu=model_name)
+    waiting = candidate.find(folder)
+    reasons_of = partial(
+        _reasons, card=card, here=here, precision=precision, batches=batches, targets=targets, gpu=model_name
+    )
+    reasons = reasons_of(folder)
     if not reasons:
         say(f"{folder / ENGINE}: nothing changed, not built again")
         for written in (ENGINE, MANIFEST, KERNELS):
             manifest.share(folder / written, folder / recipe.CARD)
-        return manifest.read(folder)
+        candidate.discard(folder)
+        return folder, manifest.read(folder)
+    if waiting and not reasons_of(waiting):
+        say(f"{waiting / ENGINE}: nothing changed, not built again")
+        return waiting, manifest.read(waiting)
     say("\n".join([*reasons, f"building {folder / ENGINE}"]))
     check_writable(folder, "Let this user write there, or build elsewhere: --out FOLDER.")
     began = time.monotonic()
@@ -82,8 +94,7 @@ def convert(
         inputs=built.inputs,
         outputs=built.outputs,
     )
-    _write(folder, card, made, built.engine)
-    return made
+    return _write(folder, card, made, built.engine, gpu), made
 
 
 def _build(
@@ -113,8 +124,10 @@ def _build(
         progress("")
 
 
-def _write(folder: Path, card: Recipe, made: Manifest, engine: bytes) -> None:
-    """Write the engine first: between the two the old manifest does not fit it, and it does not run.
+def _write(folder: Path, card: Recipe, made: Manifest, engine: bytes, gpu: int) -> Path:
+    """Write the engine next to its recipe, or as a candidate where one that runs lies there; return its folder.
+
+    The engine comes first: between the two the old manifest does not fit it, and it does not run.
 
     Raises: EngineError for a model that is not what its recipe says.
     """
@@ -122,9 +135,27 @@ def _write(folder: Path, card: Recipe, made: Manifest, engine: bytes) -> None:
         raise EngineError(
             f"{folder / recipe.MODEL}: {'; '.join(misfits)}. Correct recipe.toml, or export the recipe again."
         )
-    manifest.replace(folder / ENGINE, engine)
-    manifest.write(folder, made)
-    (folder / KERNELS).unlink(missing_ok=True)  # of the engine before
+    if _is_in_force(folder, card, gpu):
+        place = candidate.begin(folder)
+    else:
+        candidate.discard(folder)
+        place = folder
+    manifest.replace(place / ENGINE, engine)
+    manifest.write(place, made)
+    (place / KERNELS).unlink(missing_ok=True)  # of the engine before
+    return place
+
+
+def _is_in_force(folder: Path, card: Recipe, gpu: int) -> bool:
+    """Whether a line can start with the engine that lies there, as far as is known without a driver."""
+    try:
+        made, _, _ = loader.check(folder, card)
+        loader.check_gpu(folder, made, gpu)
+    except EngineRefused:
+        return False
+    except EngineError:  # no driver
+        return True
+    return True
 
 
 def _targets(name: Flavour, gpu: int) -> tuple[tuple[str, ...], str]:
@@ -160,9 +191,9 @@ def _on(name: Flavour, gpu: int) -> AbstractContextManager[None]:
 
 def _reasons(
     folder: Path,
+    *,
     card: Recipe,
     here: RuntimeVersion,
-    *,
     precision: Precision,
     batches: Sequence[int],
     targets: tuple[str, ...],

@@ -10,21 +10,25 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from deploy import frames
+from deploy import candidate, frames
 from deploy.compare import compare
 from deploy.folder import check_writable
 from deploy.precision import graph_at
 from inspector import recipe
 from inspector.engines.nvidia import loader, manifest
-from inspector.engines.nvidia.manifest import MANIFEST, Manifest, Parity, Precision
+from inspector.engines.nvidia.manifest import ENGINE, MANIFEST, Manifest, Parity, Precision
 from inspector.engines.openvino import OpenVino
 from inspector.engines.segmenter import Segmenter
-from inspector.errors import EngineError
+from inspector.errors import EngineError, EngineRefused
 from inspector.records.recipe import Recipe
 from inspector.words import counted
+
+if TYPE_CHECKING:
+    from inspector.engines.nvidia.tensorrt import TensorRt
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +75,8 @@ def verify(
     bounds. `progress` receives what is going on, and at the end nothing. What TensorRT-RTX compiled meanwhile, for
     every batch size that the daemon may run, is kept.
 
+    An engine that `convert` built while another is in force is the one that is proven, and then takes its place.
+
     Raises: RecipeError, EngineError, InspectorError.
     """
     if masks and not images:
@@ -79,7 +85,8 @@ def verify(
         raise EngineError(f"--frames is {count}; expected 1 or more.")
     check_writable(folder, "Let this user write there: the proof lies next to the engine.")
     card, model = recipe.load(folder)
-    made, engine = loader.open_unverified(folder, card, gpu)
+    waiting = candidate.find(folder)
+    made, engine = _opened(folder, waiting, card, gpu)
     with closing(engine):
         if images is None:
             shown = frames.steel(card, count or ROUNDS * sum(made.batches))
@@ -95,7 +102,24 @@ def verify(
                 measured = compare(engine, cpu, shown, made.batches, names, **facts, encoding=card.confidence)
         finally:
             progress("")
-        return conclude(folder, made, card, measured, kernels=engine.kernels(), say=say)
+        good = conclude(waiting or folder, made, card, measured, kernels=engine.kernels(), say=say)
+    if waiting and good:
+        candidate.promote(folder)
+        say(f"{folder / ENGINE}: this engine now, in place of the one before.")
+    elif waiting:
+        say(f"{folder / ENGINE}: the engine before stays in force.")
+    return good
+
+
+def _opened(folder: Path, waiting: Path | None, card: Recipe, gpu: int) -> tuple[Manifest, TensorRt]:
+    """Load the engine to prove.
+
+    Raises: EngineRefused with what to do of the recipe, wherever the engine lies; EngineError.
+    """
+    try:
+        return loader.open_unverified(waiting or folder, card, gpu)
+    except EngineRefused as error:
+        raise EngineRefused(str(error).replace(f"`deploy convert {waiting}", f"`deploy convert {folder}")) from error
 
 
 def reference(card: Recipe, model: bytes, precision: Precision) -> Segmenter:

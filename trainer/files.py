@@ -38,7 +38,8 @@ def refuse_foreign(path: Path, begins: bytes = b"") -> None:
 def replace_file(path: Path, begins: bytes = b"") -> Iterator[Path]:
     """Lend a temporary path next to `path`; at the end what was written there is synced and takes its place.
 
-    Who could read the file before can read it after. After an exception `path` is as it was. Survives a kill and, on a file system that keeps rename order, a power cut.
+    Who could read the file before can read it after. After an exception `path` is as it was. Survives a kill and, on a
+    file system that keeps rename order, a power cut.
 
     Raises:
         UserError: what stands there is no file, or does not begin with `begins` as ours do.

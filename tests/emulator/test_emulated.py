@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from deploy import candidate
 from deploy.gpu_check import plan, steps
 from deploy.gpu_check.plan import Subject
 from inspector.engines.nvidia import manifest
@@ -230,7 +231,8 @@ from tests.emulator.nvinfer import RuntimeCache
 logging.basicConfig(level=logging.WARNING)
 folder = Path(sys.argv[1])
 card, model = recipe.load(folder)
-choice.load(EngineSection(kind="tensorrt"), card, model, 4, folder).close()
+most = int((sys.argv[2:] or ["4"])[0])
+choice.load(EngineSection(kind="tensorrt"), card, model, most, folder).close()
 print("compiled", RuntimeCache.compiled)
 """
 
@@ -253,6 +255,31 @@ def test_what_the_proof_compiled_is_kept(mill: Mill, monkeypatch: pytest.MonkeyP
     done = python("-c", LOAD, str(folder))
     assert done.stdout == "compiled 2\n" and "engine.cache: altered, and not used" in done.stderr
     convert(folder, "--precision", "fp32", "--batches", "1,8")
+    assert python("-c", LOAD, str(folder)).stdout == "compiled 0\n"
+
+
+@only_rtx
+@pytest.mark.usefixtures("flavour")
+def test_a_proven_engine_stays_in_force_until_the_new_one_is_proven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever becomes of the new one: a line that starts meanwhile, or whose new engine fails, has one that runs."""
+    folder = write_recipe(tmp_path)
+    convert(folder, "--precision", "fp32", "--batches", "1,2")
+    first = manifest.read(folder)
+    again = ["-m", "deploy", "convert", str(folder), "--precision", "fp32", "--batches", "1,4"]
+    verify = ["-m", "deploy", "verify", str(folder), "--frames", "3"]
+    done = python(*again)
+    assert done.returncode == 0 and f"Until then {folder / manifest.ENGINE} stays in force" in done.stdout, done.stderr
+    assert "nothing changed" in python(*again).stdout
+    monkeypatch.setenv("EMULATED_BLIND_AT", "3")
+    done = python(*verify)
+    assert done.returncode == 1 and "the engine before stays in force" in done.stdout, done.stdout + done.stderr
+    assert manifest.read(folder) == first and python("-c", LOAD, str(folder), "2").stdout == "compiled 0\n"
+    monkeypatch.delenv("EMULATED_BLIND_AT")
+    assert python(*verify).returncode == 0
+    now = manifest.read(folder)
+    assert now.batches == (1, 4) and now.verified and not (folder / candidate.FOLDER).exists()
     assert python("-c", LOAD, str(folder)).stdout == "compiled 0\n"
 
 
