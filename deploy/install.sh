@@ -84,18 +84,36 @@ uninstall() {
     fi
 }
 
-install_recipe() { # what was there under its name and is not the same stays, under another name
-    into=$etc/inspector/recipes/$RECIPE
+named() { # what the card of the recipe in a folder is called
+    sed -n 's/^name *= *//p' "$1/recipe.toml" 2>/dev/null | head -n 1
+}
+
+refuse_another() { # two lines' recipes may lie in folders of one name where they were made
+    there=$etc/inspector/recipes/$RECIPE
+    [ -f "$there/recipe.toml" ] || return 0
+    [ "$(named "$there")" = "$(named "recipes/$RECIPE")" ] || fail "$there holds the recipe $(named "$there"); this \
+bundle has $(named "recipes/$RECIPE"). Copy its recipe to a folder of another name and make the bundle of that, \
+or move $there away."
+}
+
+install_recipe() { # whole or not at all; what was there and is not the same stays, under another name
+    into=$etc/inspector/recipes/$RECIPE new=$etc/inspector/recipes/.$RECIPE.new is_same=yes
     for file in "recipes/$RECIPE"/*; do
-        if [ -e "$into" ] && ! cmp -s "$file" "$into/${file##*/}"; then
-            kept=$into.before-$(date +%Y%m%d-%H%M%S)
-            cp -a "$into" "$kept"
-            echo "recipe $RECIPE was another: what was there is kept as $kept"
-            break
-        fi
+        cmp -s "$file" "$into/${file##*/}" && chmod 644 "$into/${file##*/}" || is_same=''
     done
-    mkdir -p "$into"
-    install -m 644 "recipes/$RECIPE"/* "$into"
+    [ -z "$is_same" ] || return 0
+    rm -rf "$new"
+    mkdir "$new"
+    [ ! -d "$into" ] || cp -a "$into/." "$new" # an engine that was built here
+    [ ! -f "recipes/$RECIPE/engine.plan" ] || rm -rf "$new"/engine.*
+    install -m 644 "recipes/$RECIPE"/* "$new"
+    sync
+    if [ -e "$into" ]; then
+        kept=$into.before-$(date +%Y%m%d-%H%M%S)
+        mv "$into" "$kept"
+        echo "recipe $RECIPE was another: what was there is kept as $kept"
+    fi
+    mv "$new" "$into"
 }
 
 cd "$(dirname "$0")"
@@ -126,6 +144,7 @@ if [ -n "$uninstall" ]; then
 fi
 
 sha256sum --quiet --check SHA256SUMS || fail "a file of this bundle was altered or half copied. Copy the tar again."
+refuse_another
 if [ -n "$python" ]; then set -- "$python"; else
     set -- "python$PYTHON" "/usr/bin/python$PYTHON" "/usr/local/bin/python$PYTHON"
 fi

@@ -209,6 +209,73 @@ def test_an_installer_says_what_is_wrong_with_the_python(tmp_path: Path) -> None
     assert not (tmp_path / "root").exists()
 
 
+def unpacked(folder: Path, recipe_name: str) -> Path:
+    """What an unpacked bundle has of `install.sh` and a recipe, in a folder called `recipe`; Python 3.99's."""
+    write_recipe(folder / "recipes" / "recipe", recipe_name)
+    shutil.copy(SOURCE / "deploy" / "install.sh", folder)
+    os.chmod(folder / "install.sh", 0o755)
+    (folder / "bundle.env").write_text("PYTHON=3.99\nRECIPE=recipe\nEXTRAS=''\n")
+    sums = subprocess.run(["sha256sum", "bundle.env"], cwd=folder, capture_output=True, text=True, check=True)
+    (folder / "SHA256SUMS").write_text(sums.stdout)
+    return folder
+
+
+def test_a_recipe_of_another_line_is_not_replaced(tmp_path: Path) -> None:
+    """Each `trainer export` may have gone to a folder called `recipe`: refused before anything is installed."""
+    box, root = unpacked(tmp_path / "box", "second"), tmp_path / "root"
+    there = write_recipe(root / "etc/inspector/recipes/recipe", "first")
+    before = {path: path.read_bytes() for path in there.iterdir()}
+    code, printed = run(box / "install.sh", "--python", sys.executable, "--root", root)
+    assert code == 1 and f'{there} holds the recipe "first"; this bundle has "second". Copy its recipe to' in printed
+    assert {path: path.read_bytes() for path in there.iterdir()} == before and not (root / "opt").exists()
+    shutil.rmtree(there)
+    for name in ("second", "none"):  # its own, and none: it goes on, to the Python
+        if name == "second":
+            write_recipe(there, name)
+        code, printed = run(box / "install.sh", "--python", sys.executable, "--root", root)
+        assert code == 1 and "expected Python 3.99" in printed
+        shutil.rmtree(there, ignore_errors=True)
+
+
+def install_recipe(box: Path, etc: Path, path: str = os.environ["PATH"]) -> tuple[int, str]:
+    """Run that part of `install.sh` alone, with this PATH."""
+    text = (box / "install.sh").read_text()
+    part = text[text.index("install_recipe() {") : text.index('\ncd "$(dirname')]
+    words = f"set -eu; cd '{box}'; . ./bundle.env; etc='{etc}' PATH='{path}'; mkdir -p \"$etc/inspector/recipes\"\n"
+    return run("sh", "-c", f"{words}{part}\ninstall_recipe")
+
+
+def test_a_recipe_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Where copying fails, as on a full disk, the recipe is the one of before; an engine that was built here stays."""
+    box, etc = unpacked(tmp_path / "box", "mine"), tmp_path / "etc"
+    there, packed = etc / "inspector/recipes/recipe", box / "recipes/recipe"
+    assert install_recipe(box, etc) == (0, "")
+    assert {path.name: path.read_bytes() for path in there.iterdir()} == {
+        path.name: path.read_bytes() for path in packed.iterdir()
+    }
+    (there / manifest.ENGINE).write_bytes(b"built here")
+    before = {path.name: path.read_bytes() for path in there.iterdir()}
+    assert install_recipe(box, etc) == (0, "")  # the same again
+    (packed / recipe.CARD).write_text((packed / recipe.CARD).read_text() + "# newer\n")
+    (tools := tmp_path / "tools").mkdir()
+    (tools / "install").write_text("#!/bin/sh\nfor to; do :; done; echo half >$to/model.onnx; exit 1\n")
+    (tools / "install").chmod(0o755)
+    assert install_recipe(box, etc, f"{tools}:{os.environ['PATH']}")[0] == 1
+    assert {path.name: path.read_bytes() for path in there.iterdir()} == before
+    code, printed = install_recipe(box, etc)
+    assert code == 0 and "recipe recipe was another: what was there is kept as" in printed
+    after = {path.name: path.read_bytes() for path in there.iterdir()}
+    assert after == before | {recipe.CARD: (packed / recipe.CARD).read_bytes()}
+    (kept,) = there.parent.glob("recipe.before-*")
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
+    (packed / manifest.ENGINE).write_bytes(b"packed")
+    (there / manifest.KERNELS).write_bytes(b"of the engine built here")
+    shutil.rmtree(kept)
+    assert install_recipe(box, etc)[0] == 0
+    assert (there / manifest.ENGINE).read_bytes() == b"packed" and not (there / manifest.KERNELS).exists()
+    assert sorted(path.name.partition("-")[0] for path in there.parent.iterdir()) == ["recipe", "recipe.before"]
+
+
 @pytest.mark.parametrize(
     ("extras", "out", "words"),
     [
