@@ -124,8 +124,8 @@ class Differences:
         self.both, self.either = [0] * classes, [0] * classes
         """Pixels that both, or at least one of the two, give to each class."""
         self._probabilities, self._log_odds = probabilities(encoding), log_odds(encoding)
-        self._apart, self._surest_apart = np.zeros(classes), np.zeros(classes)
-        """Sums of differences of log-odds by class: of the pixels that both give to it, and of a frame's surest."""
+        self._apart, self._highest_apart = np.zeros(classes), np.zeros(classes)
+        """Sums of differences of log-odds by class: of pixels that both give to it, and of its highest in a frame."""
         self._frames_of = np.zeros(classes, np.int64)
         """Frames in which both give some pixel to each class."""
         self.confidence = self.presence = self.distance = 0.0
@@ -159,11 +159,11 @@ class Differences:
         for place in range(classes):
             ours, theirs = found.labels == place + 1, expected.labels == place + 1
             in_both = ours.any(axis=(1, 2)) & theirs.any(axis=(1, 2))
-            surest = [
+            highest = [
                 of[maps.confidence.max(axis=(1, 2), where=where, initial=0)]
                 for maps, where in ((found, ours), (expected, theirs))
             ]
-            self._surest_apart[place] += np.abs(surest[0] - surest[1])[in_both].sum()
+            self._highest_apart[place] += np.abs(highest[0] - highest[1])[in_both].sum()
             self._frames_of[place] += np.count_nonzero(in_both)
 
     def _add_presence(self, found: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
@@ -179,14 +179,14 @@ class Differences:
     def figures(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what `Parity` has of them; `names` are the classes'."""
         counted = list(zip(names, self.both, self.either, strict=True))
-        apart = list(zip(names, self._apart, self.both, self._surest_apart, self._frames_of, strict=True))
+        apart = list(zip(names, self._apart, self.both, self._highest_apart, self._frames_of, strict=True))
         return {
             "label_agreement": self.agreeing / self.pixels,
             "iou": {name: both / either for name, both, either in counted if either},
             "class_pixels": {name: either for name, _, either in counted if either},
             "confidence_difference": self.confidence,
             "confidence_apart": {name: float(total) / pixels for name, total, pixels, _, _ in apart if pixels},
-            "surest_apart": {name: float(total) / int(frames) for name, _, _, total, frames in apart if frames},
+            "highest_apart": {name: float(total) / int(frames) for name, _, _, total, frames in apart if frames},
             "presence_difference": self.presence,
             "distance_difference": self.distance,
             "not_finite": self.not_finite,

@@ -49,7 +49,6 @@ def convert(
 
     Return the folder in which it lies, and its manifest. That is another folder where a line can start with the engine
     that is there: it stays in force until the new one is proven.
-
     `batches` ascend; the engine takes any size from the first to the last. `say` receives what was found and done,
     `progress` what is going on, and at the end nothing. `only` this flavour, else the one installed; for GPU `gpu`.
 
@@ -58,20 +57,11 @@ def convert(
     name, trt = flavour.find(only=only)
     card, model = recipe.load(folder)
     here, (targets, model_name) = RuntimeVersion(name, trt.__version__), _targets(name, gpu)
-    waiting = candidate.find(folder)
-    reasons_of = partial(
-        _reasons, card=card, here=here, precision=precision, batches=batches, targets=targets, gpu=model_name
-    )
-    reasons = reasons_of(folder)
-    if not reasons:
-        say(f"{folder / ENGINE}: nothing changed, not built again")
-        for written in (ENGINE, MANIFEST, KERNELS):
-            manifest.share(folder / written, folder / recipe.CARD)
-        candidate.discard(folder)
-        return folder, manifest.read(folder)
-    if waiting and not reasons_of(waiting):
-        say(f"{waiting / ENGINE}: nothing changed, not built again")
-        return waiting, manifest.read(waiting)
+    asked = partial(_reasons, card=card, here=here, precision=precision, batches=batches, targets=targets)
+    there, reasons = _reusable(folder, partial(asked, gpu=model_name))
+    if there:
+        say(f"{there / ENGINE}: nothing changed, not built again")
+        return there, manifest.read(there)
     say("\n".join([*reasons, f"building {folder / ENGINE}"]))
     check_writable(folder, "Let this user write there, or build elsewhere: --out FOLDER.")
     began = time.monotonic()
@@ -95,6 +85,22 @@ def convert(
         outputs=built.outputs,
     )
     return _write(folder, card, made, built.engine, gpu), made
+
+
+def _reusable(folder: Path, reasons_of: Callable[[Path], list[str]]) -> tuple[Path | None, list[str]]:
+    """Return where the engine that is asked for lies already, or why it has to be built.
+
+    The one in force goes before a candidate, which is then given up.
+    """
+    waiting, reasons = candidate.find(folder), reasons_of(folder)
+    if not reasons:
+        for name in (ENGINE, MANIFEST, KERNELS):
+            manifest.share(folder / name, folder / recipe.CARD)
+        candidate.discard(folder)
+        return folder, []
+    if waiting and not reasons_of(waiting):
+        return waiting, []
+    return None, reasons
 
 
 def _build(

@@ -42,8 +42,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     distance: float
     """Largest differences in any frame."""
     confidence: float
-    """Largest mean difference of log-odds: of a seen class's pixels, and of its surest in each frame, by which it is
-    reported."""
+    """Largest mean difference of log-odds: of a seen class's pixels, and of its highest confidence in each frame, by
+    which it is reported."""
 
 
 FLOAT = Bounds(agreement=0.9995, iou=0.85, presence=0.3, distance=0.15, confidence=0.5)
@@ -209,11 +209,12 @@ def _apart(precision: Precision, parity: Parity) -> str:
     for name in _seen(parity):
         if parity.iou[name] < bounds.iou:
             return f"The IoU of {name} is {parity.iou[name]:.4f}; expected {bounds.iou:g} or more"
-    for where, differences in (("", parity.confidence_apart), (" of a frame's surest pixel", parity.surest_apart)):
+    measured = (("confidence", parity.confidence_apart), ("highest confidence in a frame", parity.highest_apart))
+    for figure, differences in measured:
         for name in _seen(parity):
             if (difference := differences.get(name, 0.0)) > bounds.confidence:
                 return (
-                    f"The confidence{where} of {name} differs by {difference:.4f} of log-odds on average; "
+                    f"The {figure} of {name} differs by {difference:.4f} of log-odds on average; "
                     f"expected {bounds.confidence:g} at most"
                 )
     for name, difference, most in (
@@ -237,9 +238,9 @@ def figures(parity: Parity, names: Iterable[str]) -> str:
     """Write the figures for people."""
     rows = [("labels alike, % of pixels", f"{100 * parity.label_agreement:.4f}")]
     rows += [(f"IoU of the two, {name}", f"{parity.iou[name]:.4f}" if name in parity.iou else "-") for name in names]
-    for what, apart in (("confidence", parity.confidence_apart), ("surest pixel", parity.surest_apart)):
+    for figure_name, apart in (("confidence", parity.confidence_apart), ("highest", parity.highest_apart)):
         worst = max(apart, key=lambda name: apart[name], default="")
-        rows += [(f"mean difference of {what}", f"{apart[worst]:.4f} of log-odds ({worst})")] if worst else []
+        rows += [(f"mean difference, {figure_name}", f"{apart[worst]:.4f} of log-odds ({worst})")] if worst else []
     rows += [
         ("largest difference of confidence", f"{parity.confidence_difference:.4f}"),
         ("largest difference of presence", f"{parity.presence_difference:.4f}"),

@@ -119,7 +119,7 @@ class Flat(OpenVino):
 
 @pytest.mark.parametrize("batches", [(1,), (1, 2)])
 def test_what_a_defect_is_reported_by_is_compared_in_log_odds(tmp_path: Path, batches: tuple[int, ...]) -> None:
-    """By class, of its pixels and of each frame's surest: labels and presence say nothing of it."""
+    """By class, of its pixels and of the highest in each frame: labels and presence say nothing of it."""
     card, model = recipe.load(write_recipe(tmp_path))
     flat = Flat(card, model)
     frames = [ComparedFrame(plane(dark=(20, 40), faint=(FAINT, 40))), ComparedFrame(plane(dark=(FAINT, 20)))]
@@ -130,11 +130,11 @@ def test_what_a_defect_is_reported_by_is_compared_in_log_odds(tmp_path: Path, ba
     for parity in by_size(flat, OpenVino(card, model), frames, batches):
         assert (parity.label_agreement, parity.presence_difference) == (1.0, 0.0)
         assert parity.confidence_apart == {"dark": pytest.approx((40 * surely + 60 * faintly) / 100)}
-        assert parity.surest_apart == {"dark": pytest.approx((surely + faintly) / 2)}
+        assert parity.highest_apart == {"dark": pytest.approx((surely + faintly) / 2)}
     flat.codes = np.arange(256, dtype=np.uint8)
     flat.codes[sure] = faint  # the rest as it is
     for parity in by_size(flat, OpenVino(card, model), frames, batches):
-        assert parity.surest_apart == {"dark": pytest.approx((surely - faintly) / 2)}
+        assert parity.highest_apart == {"dark": pytest.approx((surely - faintly) / 2)}
 
 
 class Lying(OpenVino):

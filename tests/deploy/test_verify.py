@@ -86,7 +86,7 @@ def test_what_is_found_of_whole_frames_is_assessed(
 @pytest.mark.parametrize("precision", ["int8", "fp16", "fp32"])
 @pytest.mark.parametrize(("of", "where"), [("whole", ""), ("size", "In batches of 12: ")])
 @pytest.mark.parametrize(
-    ("figure", "words"), [("confidence_apart", ""), ("surest_apart", " of a frame's surest pixel")]
+    ("figure", "words"), [("confidence_apart", "confidence"), ("highest_apart", "highest confidence in a frame")]
 )
 def test_an_engine_whose_confidence_is_wrong_is_not_verified(
     precision: manifest.Precision, of: str, where: str, figure: str, words: str
@@ -94,7 +94,7 @@ def test_an_engine_whose_confidence_is_wrong_is_not_verified(
     """Labels and presence may be perfect: a defect is reported by its confidence, and its class may be seen or not."""
     wrong, unseen = (but(batches=(12,), **{figure: {name: 2.4}}) for name in ("dark", "bright"))
     fault = out_of_bounds(precision, wrong) if of == "whole" else out_of_bounds(precision, GOOD, [GOOD, wrong])
-    assert fault.startswith(f"{where}The confidence{words} of dark differs by 2.4000 of log-odds on average; expected ")
+    assert fault.startswith(f"{where}The {words} of dark differs by 2.4000 of log-odds on average; expected ")
     assert not out_of_bounds(precision, unseen, [unseen])
     printed = figures(wrong, ["dark"])
     assert "2.4000 of log-odds (dark)" in printed
@@ -185,7 +185,7 @@ def test_the_page_states_the_bounds() -> None:
         f"either gives {MIN_PIXELS} pixels or more | {FLOAT.iou:g} or more | {INT8.iou:g} or more |",
         f"a frame's presence | {FLOAT.presence:g} | {INT8.presence:g} |",
         f"in units of its limit | {FLOAT.distance:g} | {INT8.distance:g} |",
-        f"surest pixel of each frame, in log-odds, on average | {FLOAT.confidence:g} | {INT8.confidence:g} |",
+        f"its highest in each frame, in log-odds, on average | {FLOAT.confidence:g} | {INT8.confidence:g} |",
         f"| Dice against truth | | {MAX_DICE_LOSS:g} lost at most |",
         f"the {FRAMES_OF_A_SIZE} frames in which most was found",
     ):

@@ -78,8 +78,8 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     confidence_apart: dict[str, Apart] = {}
     """Mean difference of log-odds over the pixels that both give to a class, by its name; without the classes that have
     none, and empty in a proof of before 0.4, which did not measure it."""
-    surest_apart: dict[str, Apart] = {}
-    """Likewise of the surest pixel that each gives to a class in a frame, over the frames in which both do."""
+    highest_apart: dict[str, Apart] = {}
+    """Likewise of the highest confidence of a class in a frame, over the frames in which both see it."""
     presence_difference: Ratio
     """Largest difference of any class's highest probability in any frame."""
     distance_difference: Apart = 0.0
@@ -200,7 +200,7 @@ def replace(path: Path, content: bytes, *, like: Path | None = None) -> None:
 
 def share(file: Path | int, like: Path) -> None:
     """Let whoever may read `like` read a file too, whatever the umask was: root writes it, the service reads it."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # not there, or another user's
         wanted, there = like.stat(), os.stat(file)
         if os.geteuid() == 0 and there.st_gid != wanted.st_gid:
             os.chown(file, -1, wanted.st_gid)
