@@ -210,15 +210,8 @@ class Daemon:
         return context
 
     def _open_reload(self, loaded: Loaded) -> Reload:
-        return Reload(
-            self._path,
-            self._settings,
-            loaded,
-            self._on_reloaded,
-            self._on_reload_failed,
-            options=self._options,
-            load=self._load,
-        )
+        done, failed = self._on_reloaded, self._on_reload_failed
+        return Reload(self._path, self._settings, loaded, done, failed, options=self._options, load=self._load)
 
     def main_loop(self) -> None:
         """Publish what the flow yields, until it ends."""

@@ -77,7 +77,7 @@ def test_a_disk_that_is_not_mounted_is_refused(tmp_path: Path, name: str) -> Non
 @pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="no disk is mounted there")
 def test_a_disk_that_is_mounted_is_taken(tmp_path: Path) -> None:
     """At the folder itself, or above it; a folder elsewhere is another disk's, and refused."""
-    settings, _ = prepare(configured(tmp_path, "journal", "archive"))
+    settings = prepare(configured(tmp_path, "journal", "archive")).settings
     section = msgspec.structs.replace(settings.archive, path="/dev/shm/archive", mount_point="/dev/shm")
     assert check_disks(msgspec.structs.replace(settings, archive=section)) == []
     assert [*faults(msgspec.structs.replace(settings, archive=section))] == []
