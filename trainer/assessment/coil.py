@@ -82,12 +82,15 @@ def infer(engine: Segmenter, coil: ProceduralCoil) -> Iterator[tuple[Rendered, M
         yield from zip(waiting.pop(0), _single(engine.result()), strict=True)
 
 
-def report(maps: Iterable[Maps], card: Recipe, scale: Scale, *, joins: bool = True) -> tuple[Defect, ...]:
+def report(
+    maps: Iterable[Maps], card: Recipe, scale: Scale, *, width_px: int = 0, joins: bool = True
+) -> tuple[Defect, ...]:
     """Return the defects that the line would report of strip with these maps, each once, as it was reported last.
 
-    Without `joins` fragments that do not touch are defects of their own, as the regions of a labelled frame are.
+    `width_px`: of the maps, where it is not the recipe's. Without `joins` fragments that do not touch are defects of
+    their own, as the regions of a labelled frame are.
     """
-    camera = CameraSection(name=CAMERA, mm_per_px=scale.mm_per_px, mm_per_row=scale.mm_per_row)
+    camera = CameraSection(name=CAMERA, mm_per_px=scale.mm_per_px, mm_per_row=scale.mm_per_row, width=width_px)
     apart = [DefectSection(name=kind.name, join_along_mm=0.0, join_across_mm=0.0) for kind in card.classes]
     analyse, strip = Analyse([camera]), Strip([camera], () if joins else apart)
     last: dict[str, Defect] = {}
@@ -105,16 +108,17 @@ def _single(maps: Maps) -> Iterator[Maps]:
 
 
 def _inferred(card: Recipe, maps: Maps, number: int) -> Inferred:
+    height, width = maps.labels.shape[1:]
     header = Header(
         v=1,
         camera=CAMERA,
         boot=CAMERA,
         number=number,
         captured_ns=0,
-        width=card.width,
-        height=card.height,
+        width=width,
+        height=height,
         encoding="raw8",
         crc32=0,
         coil=CAMERA,
     )
-    return Inferred(Batch((Frame(header, 0),), NO_PIXELS, (FramePatch(0, 0, card.height, card.width),), 0), card, maps)
+    return Inferred(Batch((Frame(header, 0),), NO_PIXELS, (FramePatch(0, 0, height, width),), 0), card, maps)

@@ -29,6 +29,7 @@ from inspector.simulator.sheet import Planted, Rendered
 from inspector.words import counted
 from trainer.assessment.coil import ProceduralCoil, Scale, infer, report
 from trainer.data.samples import Frames
+from trainer.data.sizes import Size, cut_larger
 from trainer.metrics import Scores
 from trainer.recipe import evaluate
 
@@ -112,11 +113,15 @@ class SingleFrames:
         """Yield all frames as one: its text names none of them."""
         yield self
 
+    def tiles(self, size_px: Size) -> SingleFrames:
+        """Return what an engine of this size sees one after the other, the larger frames cut, each by itself."""
+        return SingleFrames(cut_larger(self.frames, size_px), self.scale)
+
     def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[AssessedStrip]:
         """Yield every frame.
 
         Raises:
-            ValueError: a frame that cannot be read or is larger than the recipe takes.
+            ValueError: a frame that cannot be read.
         """
         for sample, maps in evaluate.infer(engine, self.frames, card):
             if pixels:
@@ -130,7 +135,8 @@ class SingleFrames:
 def assessed_frame(name: str, labels: Bytes2D, maps: Maps, card: Recipe, scale: Scale) -> AssessedStrip:
     """Return a frame with its labels (H, W) uint8 and maps (1, H, W) as a strip of its own."""
     metres = len(labels) * scale.mm_per_row / 1000
-    return AssessedStrip(name, metres, regions(labels, scale), report([maps], card, scale, joins=False))
+    reported = report([maps], card, scale, width_px=labels.shape[1], joins=False)
+    return AssessedStrip(name, metres, regions(labels, scale), reported)
 
 
 def right(strip: AssessedStrip, classes: Sequence[DefectClass]) -> list[bool]:

@@ -49,6 +49,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.assessment.acceptance import Acceptance
     from trainer.assessment.reported import reported_labels
     from trainer.assessment.submission import write_submission
+    from trainer.data.sizes import fit_words
     from trainer.files import refuse_foreign
     from trainer.learn.progress import count
     from trainer.recipe import evaluate
@@ -58,7 +59,11 @@ def run(given: argparse.Namespace) -> int:
         refuse_foreign(given.out / "report.json", b"{")
     card, model = recipe.load(recipe.find(given.recipe, Path()))
     other = recipe.load(recipe.find(given.against, Path())) if given.against else None
-    frames, is_labelled = _fitting(given, card, other and other[0])
+    frames, is_labelled = _opened(given, card)
+    if other and not is_labelled:
+        raise UserError(f"--against {given.against}: expected labelled frames, to count what either finds")
+    if words := fit_words(frames, (card.height, card.width)):
+        print(words, file=sys.stderr)
     engine, measure = OpenVino(card, model), scale(given)
     acceptance = Acceptance(card, measure, is_compared=other is not None)
     with ExitStack() as stack:
@@ -84,26 +89,8 @@ def run(given: argparse.Namespace) -> int:
     return 0
 
 
-def _fitting(given: argparse.Namespace, card: Recipe, other: Recipe | None) -> tuple[Frames, bool]:
-    """Return the frames, none larger than either recipe takes, and whether they have labels."""
-    from trainer.data.sizes import cut_larger
-
-    frames, is_labelled = _opened(given, card)
-    if other and not is_labelled:
-        raise UserError(f"--against {given.against}: expected labelled frames, to count what either finds")
-    height_px, width_px = card.height, card.width
-    if other:
-        height_px, width_px = min(height_px, other.height), min(width_px, other.width)
-    frames, words = cut_larger(frames, (height_px, width_px))
-    if words:
-        print(words, file=sys.stderr)
-    if given.submission and "tiles" in words:
-        raise UserError("--submission: an image larger than the recipe's frames has no row; leave it out")
-    return frames, is_labelled
-
-
 def _compared(acceptance: Acceptance, other: tuple[Recipe, bytes], frames: Frames, measure: Scale) -> Comparison:
-    """Run the other recipe on the same frames and return both compared."""
+    """Run the other recipe on the same frames, at its own size, and return both compared."""
     from inspector.engines.openvino import OpenVino
     from trainer.assessment.comparison import RecipeTally, compare
     from trainer.assessment.labelled_strip import assessed_frame

@@ -53,7 +53,7 @@ def run(given: argparse.Namespace) -> int:
     if given.split:
         frames = read_training(given.split, frames)
     size_px = line_size(check_sizes(frames), size)
-    frames, _ = cut_larger(frames, size_px)
+    frames = cut_larger(frames, size_px)
     with hold_folder(given.out):
         full = (card, OpenVino(card, model)) if card else None
         taught = cells.teach(frames, len(frames), full, print)

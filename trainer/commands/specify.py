@@ -57,5 +57,5 @@ def run(given: argparse.Namespace) -> int:
         for spec in given.compare
     }
     with hold_folder(given.recipe):
-        specify(given.recipe, cut_larger(frames, size)[0], others, print, beyond=given.beyond)
+        specify(given.recipe, cut_larger(frames, size), others, print, beyond=given.beyond)
     return 0

@@ -1,4 +1,4 @@
-"""Frames of any size, as a line's network takes them: the larger cut into tiles; the smaller are padded when assessed.
+"""Frames of any size, as a line's network takes them: the larger in tiles; the smaller are padded when assessed.
 
 Knows sizes; must not know formats or networks.
 """
@@ -61,7 +61,7 @@ class CutFrames(Derived):
         """Return the frame's name, and which part of it this is where there are several."""
         whole, top, left = self._places[index]
         name, size = self._frames.name(whole), self._frames.size(whole)
-        return f"{name}@{left},{top}" if size[0] > self._size_px[0] or size[1] > self._size_px[1] else name
+        return f"{name}@{left},{top}" if exceeds(size, self._size_px) else name
 
     def grey(self, index: int) -> Plane:
         """Read a frame's grey levels (H, W) uint8."""
@@ -109,21 +109,31 @@ def line_size(sizes: Sequence[Size], stated: Size | None) -> Size:
     return height, width
 
 
-def cut_larger(frames: Frames, size_px: Size) -> tuple[Frames, str]:
-    """Return frames that fit into a size, the same where they do, and in words what is cut or will be padded.
+def exceeds(size: Size, most: Size) -> bool:
+    """Say whether a frame of one size does not fit into another."""
+    return size[0] > most[0] or size[1] > most[1]
+
+
+def fit_words(frames: Frames, size_px: Size) -> str:
+    """Return in words what becomes of frames that a recipe of this size looks at; empty where all are of it.
+
+    Raises:
+        DataError: images that cannot be used; all of them.
+    """
+    sizes = check_sizes(frames)
+    larger = sum(exceeds(size, size_px) for size in sizes)
+    smaller = sum(size != size_px for size in sizes) - larger
+    words = [f"{counted(smaller, 'smaller frame is', 'smaller ones are')} padded with black"] if smaller else []
+    if larger:
+        words.append(f"{counted(larger, 'larger frame is', 'larger ones are')} cut into tiles, as on the line")
+    height, width = size_px
+    return f"the recipe takes {width} x {height} px: {', '.join(words)}" if words else ""
+
+
+def cut_larger(frames: Frames, size_px: Size) -> Frames:
+    """Return frames that fit into a size, each by itself, the same where they do; what is counted by frame is not cut.
 
     Raises:
         DataError: an image that cannot be used.
     """
-    sizes = check_sizes(frames)
-    larger = sum(size[0] > size_px[0] or size[1] > size_px[1] for size in sizes)
-    smaller = sum(size != size_px for size in sizes) - larger
-    tiled = CutFrames(frames, size_px) if larger else frames
-    words = [f"{counted(smaller, 'smaller frame is', 'smaller ones are')} padded with black"] if smaller else []
-    words += (
-        [f"{counted(larger, 'larger frame is', 'larger ones are')} cut into tiles, {len(tiled)} frames in all"]
-        if larger
-        else []
-    )
-    height, width = size_px
-    return tiled, f"the recipe takes {width} x {height} px: {', '.join(words)}" if words else ""
+    return CutFrames(frames, size_px) if any(exceeds(size, size_px) for size in check_sizes(frames)) else frames

@@ -1,5 +1,6 @@
 """A recipe measured pixel by pixel, through the very engine that the daemon runs it on.
 
+A frame larger than the recipe's is looked at as the line does it: in tiles that overlap, their maps joined to its own.
 Knows recipes, engines and frames; needs no torch. What the line reports (defects, false alarms): `trainer/assessment`.
 """
 
@@ -11,9 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from inspector.engines.segmenter import Segmenter
+from inspector.engines.tiled import Tiled
+from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
 from inspector.words import counted
 from trainer.data.samples import Frames, Plane, Sample
+from trainer.data.sizes import Size, exceeds
 from trainer.errors import UserError
 from trainer.metrics import Scores
 
@@ -31,24 +35,35 @@ def infer(
 ) -> Iterator[tuple[Sample, Maps]]:
     """Yield every frame with the engine's maps of it, each of shape (1, H, W), as many in flight as it allows.
 
-    A frame smaller than the recipe's is padded with black, right and below; its maps are its own size again. Without
-    `has_own_classes` the labels are in other classes than the recipe's.
+    A frame smaller than the recipe's is padded with black, right and below, a larger one cut into tiles; its maps are
+    its own size again. Without `has_own_classes` the labels are in other classes than the recipe's.
 
     Raises:
-        UserError: a frame that cannot be read, or larger than the recipe's.
+        UserError: a frame that cannot be read.
         EngineError: the engine failed.
     """
     names = tuple(kind.name for kind in card.classes)
     assert not has_own_classes or frames.class_names in (names, ()), "opened with other classes than the recipe's"
+    plane = card.height, card.width
+    if any(exceeds(frames.size(index), plane) for index in range(len(frames))):
+        engine = _Joined(engine, card, plane, max_planes=1)
     waiting: list[Sample] = []
     for index in range(len(frames)):
         sample = frames[index]
-        engine.submit(pad(sample, card.height, card.width)[None])
+        engine.submit(_padded(sample.pixels, plane)[None])
         waiting.append(sample)
         if len(waiting) == engine.in_flight:
             yield _own(waiting.pop(0), engine.result())
     while waiting:
         yield _own(waiting.pop(0), engine.result())
+
+
+class _Joined(Tiled):
+    """Tiles of frames that come one by one, each of its own size."""
+
+    def submit(self, frames: Bytes3D, sizes: Iterable[Size] | None = None) -> None:
+        """Begin to assess `(1, H, W) uint8`."""
+        super().submit(frames, sizes or [frames.shape[1:]])
 
 
 def _own(sample: Sample, maps: Maps) -> tuple[Sample, Maps]:
@@ -64,12 +79,17 @@ def pad(sample: Sample, height_px: int, width_px: int) -> Plane:
         UserError: the frame is larger.
     """
     height, width = sample.pixels.shape
-    if height > height_px or width > width_px:
+    if exceeds((height, width), (height_px, width_px)):
         raise UserError(
             f"{sample.name}: is {width} x {height} px; the recipe takes at most {width_px} x {height_px} px. "
             f"Export it for the largest frame: --size {height}x{width}"
         )
-    return np.pad(sample.pixels, ((0, height_px - height), (0, width_px - width)))
+    return _padded(sample.pixels, (height_px, width_px))
+
+
+def _padded(pixels: Plane, least_px: Size) -> Plane:
+    """Return pixels with black right and below where they are fewer than that."""
+    return np.pad(pixels, [(0, max(0, least - own)) for own, least in zip(pixels.shape, least_px, strict=True)])
 
 
 def pixel_scores(inferred: Iterable[tuple[Sample, Maps]], classes: int) -> dict[str, float]:

@@ -72,8 +72,8 @@ def export(run: Path, folder: Path, asked: ExportOptions) -> Recipe:
     names = [kind.name for kind in asked.classes]
     usual = sources.frames(asked.calibrate, classes=names, window=train.window) if asked.calibrate else train
     size_px = choose_size(asked, card.settings, check_sizes(train) + check_sizes(validation))
-    measured, _ = cut_larger(first_of(validation if len(validation) else train, asked.score_frames), size_px)
-    chosen, _ = cut_larger(calibration(usual, asked.calibration_frames, card.settings.seed), size_px)
+    measured = first_of(validation if len(validation) else train, asked.score_frames)
+    chosen = cut_larger(calibration(usual, asked.calibration_frames, card.settings.seed), size_px)
     fields = describe(asked, card.settings.encoder, *size_px, train.window)
     # What cannot be is refused before the minutes that a graph takes.
     draft = _checked(fields, folder)

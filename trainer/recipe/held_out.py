@@ -16,7 +16,6 @@ import torch
 from inspector.engines.openvino import OpenVino
 from inspector.records.recipe import Maps, Recipe
 from trainer.data.samples import Frames, Sample
-from trainer.data.sizes import cut_larger
 from trainer.data.split import open_data
 from trainer.errors import UserError
 from trainer.learn import checkpoint
@@ -93,8 +92,7 @@ def graphs_of(parts: Sequence[HeldOut], card: Recipe, like: bytes = b"") -> Iter
 
 def infer_part(part: HeldOut, graph: bytes, card: Recipe) -> Iterator[tuple[Sample, Maps]]:
     """Yield a part's frames with the maps that its network's graph gives of them, under the recipe's card."""
-    frames, _ = cut_larger(part.frames, (card.height, card.width))
-    yield from evaluate.infer(OpenVino(card, graph), frames, card)
+    yield from evaluate.infer(OpenVino(card, graph), part.frames, card)
 
 
 def infer_all(parts: Sequence[HeldOut], card: Recipe, like: bytes = b"") -> Iterator[tuple[Sample, Maps]]:

@@ -3,8 +3,8 @@
 Both recipes run over the same strip once. A defect that is truly there and that the full recipe reports is lost at a
 score when every frame it lies in has a lower one. Of a coil only defects that share no frame with another count: next
 to an easy one a hard one is never lost, and dirty strip would prove what sound strip does not keep. A labelled frame
-with defects counts once. The score is chosen on calibration strip; what it loses is what the test strip says, with an
-exact bound.
+with defects counts once, and so does each tile of one that is larger than the full recipe takes: tiles are held back.
+The score is chosen on calibration strip; what it loses is what the test strip says, with an exact bound.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from inspector.score import overlaps
 from inspector.simulator.sheet import Planted
 from trainer.assessment.bounds import rate_at_most
 from trainer.assessment.coil import BATCH
-from trainer.assessment.labelled_strip import LabelledStrip, WholeCoils
+from trainer.assessment.labelled_strip import LabelledStrip, SingleFrames, WholeCoils
 from trainer.errors import UserError
 from trainer.files import replace_file
 from trainer.recipe.export import write_recipe
@@ -166,7 +166,8 @@ def _screened_part(both: _Both, card: Recipe, labelled: LabelledStrip, recipes: 
         for coil in labelled.coils:
             _, alone = _places(coil.planted(), coil.metres, coil.frames)
             both.want(alone.tolist())
-    for strip in labelled.assess(both, card):
+    looked_at = labelled.tiles((card.height, card.width)) if isinstance(labelled, SingleFrames) else labelled
+    for strip in looked_at.assess(both, card):
         scores = both.take(1 if labelled.kind == "frame" else None)
         is_found = [bool(np.any(hit)) for hit in overlaps(strip.planted, strip.reported)]
         if labelled.kind == "frame":

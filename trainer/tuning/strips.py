@@ -18,7 +18,7 @@ from trainer.assessment.coil import ProceduralCoil, Scale
 from trainer.assessment.labelled_strip import LabelledStrip, SingleFrames, WholeCoils
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
-from trainer.data.sizes import cut_larger
+from trainer.data.sizes import check_sizes
 from trainer.data.split import Part, open_data, split
 from trainer.errors import DataError
 from trainer.files import replace_file
@@ -34,8 +34,6 @@ PARTS = ("calibration", "test")
 def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[SingleFrames, SingleFrames]:
     """Divide the frames that a run was measured on in calibration and test, and write that into `RUN/tune.csv`.
 
-    Frames of other sizes than the recipe's are padded or cut after that.
-
     Stratified and seeded like the run's own split, near-duplicates on one side; the same each time.
 
     Raises:
@@ -50,7 +48,7 @@ def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[S
             "expected 2 or more of a kind. Give other frames: trainer tune RUN/recipe --calibrate DATA --test DATA"
         ) from error
     _write(run / "tune.csv", parts)
-    calibration, test = (SingleFrames(cut_larger(part, (card.height, card.width))[0], scale) for part in parts)
+    calibration, test = (SingleFrames(part, scale) for part in parts)
     return calibration, test
 
 
@@ -66,7 +64,8 @@ def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: 
     if not any(matches):
         size, names = (card.height, card.width), [kind.name for kind in card.classes]
         frames = sources.frames(specs, only, classes=names, window=card.window, size=size)
-        return SingleFrames(cut_larger(frames, size)[0], scale)
+        check_sizes(frames)
+        return SingleFrames(frames, scale)
     coils: list[ProceduralCoil] = []
     for spec, match in zip(specs, matches, strict=True):
         first = int(match["first"]) if match else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from trainer.assessment.labelled_strip import assessed_frame
 from trainer.assessment.reported import reported_labels
 
 NAMES = ("dark", "bright")
+SCALES = ("--mm-per-px", "0.5", "--mm-per-row", "0.5")
 
 
 def card_of(folder: Path, *names: str) -> Recipe:
@@ -93,6 +95,39 @@ def test_evaluate_writes_the_comparison_into_both_reports(tmp_path: Path, capsys
     made = msgspec.json.decode((tmp_path / "report" / "report.json").read_bytes(), type=AcceptanceReport).comparison
     assert made and made.frames == 6 and figure(made, "any class", "recall").other == 1.0
     assert "<h2>Against tiny@1</h2>" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_a_frame_of_several_tiles_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its metres, its defect across a seam and its place among the resampled, whatever the recipes' sizes are."""
+    narrow = write_recipe(tmp_path / "narrow")
+    wide = write_recipe(tmp_path / "wide", size=(HEIGHT, 3 * WIDTH))
+    (data := tmp_path / "data").mkdir()
+    for part in ("images", "masks"):
+        (data / part).mkdir()
+    for number in range(4):
+        pixels, labels = (np.tile(plane, (1, 3)) for plane in paint())
+        for left, is_true in ((WIDTH - 10, True), (2 * WIDTH + 40, False)):  # one lies across two tiles
+            pixels[20:30, left : left + 20] = SURE[DARK]
+            labels[20:30, left : left + 20] = DARK * is_true
+        cv2.imwrite(str(data / "images" / f"{number}.png"), pixels)
+        cv2.imwrite(str(data / "masks" / f"{number}.png"), labels)
+    made = []
+    for more in ((), ("--against", str(narrow)), ("--against", str(wide))):
+        command = ["evaluate", str(narrow), str(data), *SCALES, "--json", *more]
+        assert __main__.main(command) == 0
+        output = capsys.readouterr()
+        assert "4 larger ones are cut into tiles" in output.err
+        made.append(msgspec.json.decode(output.out, type=AcceptanceReport))
+    metres = 4 * HEIGHT * 0.5 / 1000
+    for report in made:
+        assert (report.basis.frames, report.basis.metres, report.total.true) == (4, pytest.approx(metres), 4)
+        assert (report.total.found, report.total.reported, report.total.false) == (4, 8, 4)
+        assert report.total.false_per_100m == pytest.approx(100 * 4 / metres)
+        assert report.outlined == made[0].outlined
+        if compared := report.comparison:
+            assert compared.frames == 4 and figure(compared, "dark", "recall").other == 1.0
+            false = figure(compared, "any class", "false_per_100m")
+            assert false.own == false.other == pytest.approx(100 * 4 / metres)
 
 
 def test_nothing_can_be_compared_without_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,9 +50,11 @@ def test_frames_of_every_size_go_all_the_way(
     assert "24 frames" in capsys.readouterr().out
 
 
-def test_a_frame_larger_than_the_recipe_is_named(recipes: dict[str, Path], odd_folder: Path) -> None:
-    """With the size to export for."""
+def test_a_frame_larger_than_the_recipe_keeps_its_size(recipes: dict[str, Path], odd_folder: Path) -> None:
+    """It is looked at in tiles, and those are joined; INT8's ranges are taken of single planes, and name the size."""
     card, model = recipe.load(recipes["fp32"])
     frames = sources.frames([str(odd_folder)], classes=[kind.name for kind in card.classes])
+    inferred = list(evaluate.infer(OpenVino(card, model), frames, card))
+    assert [maps.labels.shape[1:] for _, maps in inferred] == [sample.pixels.shape for sample, _ in inferred]
     with pytest.raises(UserError, match=r"is 150 x 61 px; the recipe takes at most 128 x 64 px. .* --size 61x150"):
-        list(evaluate.infer(OpenVino(card, model), frames, card))
+        evaluate.pad(frames[0], card.height, card.width)
