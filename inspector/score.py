@@ -27,6 +27,8 @@ Verdict = Literal["found", "confused", "missed", "small", "unseen"]
 
 TOLERANCE_MM = 5.0
 """Boxes this close still overlap: the network's edges are good to a few pixels of 0.6 mm."""
+TOLERANCE_PX = 16.0
+"""And no farther off than this: 5 mm are another place where a pixel is 0.05 mm."""
 
 
 class ClassScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,10 +135,22 @@ def score(
 
 
 def overlaps(
-    planted: Sequence[Extent], reported: Sequence[Defect], tolerance_mm: float = TOLERANCE_MM
+    planted: Sequence[Extent],
+    reported: Sequence[Defect],
+    tolerance_mm: float = TOLERANCE_MM,
+    *,
+    across_mm: float | None = None,
 ) -> list[NDArray[np.bool_]]:
-    """Say of each planted defect which of the reported (B,) overlap its box, whatever their class."""
-    return _overlap(_boxes(planted), _boxes(reported), tolerance_mm)
+    """Say of each planted defect which of the reported (B,) overlap its box, whatever their class.
+
+    `across_mm`: the tolerance across the strip, where it is not that along it.
+    """
+    return _overlap(_boxes(planted), _boxes(reported), tolerance_mm, tolerance_mm if across_mm is None else across_mm)
+
+
+def tolerance_mm(mm_per_px: float) -> float:
+    """Return how far apart boxes may lie that still overlap, on pixels of this size."""
+    return min(TOLERANCE_MM, TOLERANCE_PX * mm_per_px)
 
 
 def verdict(
@@ -176,9 +190,11 @@ def _boxes(extents: Sequence[Extent]) -> NDArray[np.float64]:
     return np.array(sides, np.float64).reshape(-1, 4)
 
 
-def _overlap(a: NDArray[np.float64], b: NDArray[np.float64], tolerance_mm: float) -> list[NDArray[np.bool_]]:
-    """Say of each box of `a` which boxes of `b` (B,) overlap it, or lie no farther off than the tolerance."""
+def _overlap(
+    a: NDArray[np.float64], b: NDArray[np.float64], along_mm: float, across_mm: float
+) -> list[NDArray[np.bool_]]:
+    """Say of each box of `a` which boxes of `b` (B,) overlap it, or lie no farther off than the tolerances."""
     a, b = a[:, None], b[None]
-    along = (a[..., 0] <= b[..., 1] + tolerance_mm) & (b[..., 0] <= a[..., 1] + tolerance_mm)
-    across = (a[..., 2] <= b[..., 3] + tolerance_mm) & (b[..., 2] <= a[..., 3] + tolerance_mm)
+    along = (a[..., 0] <= b[..., 1] + along_mm) & (b[..., 0] <= a[..., 1] + along_mm)
+    across = (a[..., 2] <= b[..., 3] + across_mm) & (b[..., 2] <= a[..., 3] + across_mm)
     return list(along & across)

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
-from inspector.score import overlaps
 from trainer.assessment.labelled_strip import AssessedStrip
 
 DRAWS = 2000
@@ -85,7 +84,7 @@ class RecipeTally:
 
     def add(self, strip: AssessedStrip, truth: Bytes2D, reported: Bytes2D) -> None:
         """Count a frame: as a strip of its own, its labels (H, W), and what of its pixels is reported (H, W)."""
-        hits = np.array(overlaps(strip.planted, strip.reported), bool).reshape(len(strip.planted), len(strip.reported))
+        hits = strip.hits()
         planted = np.array([defect.class_id for defect in strip.planted], np.int64)
         called = np.array([self._numbers[defect.name] for defect in strip.reported], np.int64)
         lonely, own = ~hits.any(axis=0), self._table[reported]

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.records.recipe import DefectClass
-from inspector.score import overlaps
 from inspector.words import counted
 from trainer.assessment.bounds import count_at_most, rate_at_least
 from trainer.assessment.labelled_strip import AssessedStrip
@@ -82,7 +81,7 @@ class DefectCounts:
         self.metres += strip.metres
         reported_class = np.array([self._ids[defect.name] for defect in strip.reported], np.int64)
         confidence = np.array([defect.confidence for defect in strip.reported])
-        hits = np.array(overlaps(strip.planted, strip.reported), bool).reshape(len(strip.planted), len(strip.reported))
+        hits = strip.hits()
         same = np.array([planted.class_id for planted in strip.planted], np.int64)[:, None] == reported_class
         missed: list[int] = []
         confused: list[int] = []

@@ -5,7 +5,8 @@ A strip is a whole procedural coil, its frames in a row, or one labelled frame b
 - a true defect is a connected region (8-neighbourhood) of one class in its labels, however small: none is defined away;
 - what is reported is what the line reports of a coil that is one frame long;
 - they match as everywhere in this project (`inspector.score`): a true defect is found when a reported one of
-  its class overlaps its box or lies within 5 mm of it, and a reported defect near no true one is false.
+  its class overlaps its box or lies within 5 mm of it, or 16 px where those are less; a reported defect near no true
+  one is false.
 
 A defect that crosses several labelled frames counts in each, for that they are neighbours is unknown.
 """
@@ -18,12 +19,13 @@ from typing import Protocol
 import cv2
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from inspector.engines.segmenter import Segmenter
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import DefectClass, Maps, Recipe
-from inspector.score import overlaps
+from inspector.score import overlaps, tolerance_mm
 from inspector.simulator.looks import PLAIN
 from inspector.simulator.sheet import Planted, Rendered
 from inspector.words import counted
@@ -43,6 +45,13 @@ class AssessedStrip(msgspec.Struct, frozen=True):
     """What is truly there."""
     reported: tuple[Defect, ...]
     """What was reported, each defect once."""
+    scale: Scale = Scale()
+
+    def hits(self) -> npt.NDArray[np.bool_]:
+        """Say of each true defect and each reported one (true, reported), whatever their classes, whether they match."""
+        along_mm, across_mm = tolerance_mm(self.scale.mm_per_row), tolerance_mm(self.scale.mm_per_px)
+        found = overlaps(self.planted, self.reported, along_mm, across_mm=across_mm)
+        return np.array(found, np.bool_).reshape(len(self.planted), len(self.reported))
 
 
 class LabelledStrip(Protocol):
@@ -136,16 +145,15 @@ def assessed_frame(name: str, labels: Bytes2D, maps: Maps, card: Recipe, scale: 
     """Return a frame with its labels (H, W) uint8 and maps (1, H, W) as a strip of its own."""
     metres = len(labels) * scale.mm_per_row / 1000
     reported = report([maps], card, scale, width_px=labels.shape[1], joins=False)
-    return AssessedStrip(name, metres, regions(labels, scale), reported)
+    return AssessedStrip(name, metres, regions(labels, scale), reported, scale)
 
 
 def right(strip: AssessedStrip, classes: Sequence[DefectClass]) -> list[bool]:
     """Say of each reported defect whether it overlaps a true one of its class."""
     ids = {kind.name: kind.id for kind in classes}
-    hits = np.array(overlaps(strip.planted, strip.reported), bool).reshape(len(strip.planted), len(strip.reported))
     planted = np.array([defect.class_id for defect in strip.planted], np.int64)[:, None]
     same = planted == np.array([ids[defect.name] for defect in strip.reported], np.int64)
-    return [bool(is_hit) for is_hit in (hits & same).any(axis=0)]
+    return [bool(is_hit) for is_hit in (strip.hits() & same).any(axis=0)]
 
 
 def regions(labels: Bytes2D, scale: Scale) -> tuple[Planted, ...]:

@@ -25,7 +25,6 @@ from inspector.engines.openvino import OpenVino
 from inspector.engines.segmenter import Segmenter
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe, Screen
-from inspector.score import overlaps
 from inspector.simulator.sheet import Planted
 from trainer.assessment.bounds import rate_at_most
 from trainer.assessment.coil import BATCH
@@ -169,7 +168,7 @@ def _screened_part(both: _Both, card: Recipe, labelled: LabelledStrip, recipes: 
     looked_at = labelled.tiles((card.height, card.width)) if isinstance(labelled, SingleFrames) else labelled
     for strip in looked_at.assess(both, card):
         scores = both.take(1 if labelled.kind == "frame" else None)
-        is_found = [bool(np.any(hit)) for hit in overlaps(strip.planted, strip.reported)]
+        is_found = strip.hits().any(axis=1).tolist()
         if labelled.kind == "frame":
             defects += scores.tolist() if any(is_found) else []
             sound += [] if strip.planted else scores.tolist()

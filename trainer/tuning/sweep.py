@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.records.recipe import Certainty, DefectClass, Recipe
-from inspector.score import overlaps
+from trainer.assessment.coil import Scale
 from trainer.assessment.labelled_strip import AssessedStrip
 
 
@@ -38,14 +38,28 @@ CONFIDENCES = [0.0, *_probabilities(np.arange(0, 10.5, 0.25))]
 """Candidates for the highest confidence, all below 1: in log-odds, for true and false ones lie close at the top."""
 AREAS_MM2 = (5.0, 20.0, 40.0, 80.0, 120.0, 160.0, 200.0, 300.0)
 """Candidates for the smallest defect. A true defect that is smaller counts as not found: none is defined away."""
-PLAIN = [Setting(confidence, area_mm2) for confidence in CONFIDENCES for area_mm2 in AREAS_MM2]
-"""Every pair of the two."""
-PROBABLE = [
-    Setting(confidence, AREAS_MM2[0], probability)
-    for probability in _probabilities(np.arange(-4, 10.5, 0.25))
-    for confidence in (0.0, *_probabilities(np.arange(0, 6.0, 1)))
-]
-"""Every probability, and the confidences that keep a line from gathering what will not be reported."""
+FINE_PX_MM2 = 0.1
+"""A pixel of less than this is a fine one: of it, 5 mm2 are no speck but more than fifty."""
+
+
+def areas_mm2(scale: Scale) -> list[float]:
+    """Return the candidates at a scale: where pixels are fine also none, and areas of as many pixels as usual."""
+    fine = scale.mm_per_px * scale.mm_per_row / FINE_PX_MM2
+    return sorted({*AREAS_MM2, 0.0, *(round(area * fine, 1) for area in AREAS_MM2)} if fine < 1 else AREAS_MM2)
+
+
+def plain(scale: Scale) -> list[Setting]:
+    """Return every pair of a confidence and an area."""
+    return [Setting(confidence, area_mm2) for confidence in CONFIDENCES for area_mm2 in areas_mm2(scale)]
+
+
+def probable(scale: Scale) -> list[Setting]:
+    """Return every probability, and the confidences that keep a line from gathering what will not be reported."""
+    return [
+        Setting(confidence, areas_mm2(scale)[0], probability)
+        for probability in _probabilities(np.arange(-4, 10.5, 0.25))
+        for confidence in (0.0, *_probabilities(np.arange(0, 6.0, 1)))
+    ]
 
 
 class SettingOutcome(msgspec.Struct, frozen=True):
@@ -61,6 +75,8 @@ class SettingOutcome(msgspec.Struct, frozen=True):
     strips: int = 0
     """That have a defect of the class."""
     min_probability: float = 0.0
+    outlined: int = 0
+    """Of the true ones, those that something of the class is outlined at, however small and unsure."""
 
     @property
     def setting(self) -> Setting:
@@ -71,9 +87,10 @@ class SettingOutcome(msgspec.Struct, frozen=True):
 class Sweep:
     """Sums over strips as they come. For one thread."""
 
-    def __init__(self, classes: Sequence[DefectClass]) -> None:
+    def __init__(self, classes: Sequence[DefectClass], scale: Scale) -> None:
         """Count these classes; one that has a certainty gets settings of probability too."""
-        self._settings = [PLAIN + PROBABLE if kind.certainty else PLAIN for kind in classes]
+        pairs = plain(scale)
+        self._settings = [pairs + probable(scale) if kind.certainty else pairs for kind in classes]
         self._kinds = [
             [_with(kind, setting) for setting in settings]
             for kind, settings in zip(classes, self._settings, strict=True)
@@ -81,11 +98,11 @@ class Sweep:
         self._found = [np.zeros(len(settings), np.int64) for settings in self._settings]
         self._false = [np.zeros(len(settings), np.int64) for settings in self._settings]
         self._missed_shares = [np.zeros(len(settings)) for settings in self._settings]
-        self._planted, self._strips = np.zeros(len(classes), np.int64), np.zeros(len(classes), np.int64)
+        self._planted, self._strips, self._outlined = np.zeros((3, len(classes)), np.int64)
 
     def add(self, strip: AssessedStrip) -> None:
         """Count a strip whose defects were reported when no setting held any back."""
-        hits = np.array(overlaps(strip.planted, strip.reported), bool).reshape(len(strip.planted), len(strip.reported))
+        hits = strip.hits()
         is_lonely = np.asarray(~hits.any(axis=0), np.bool_)
         planted_class = np.array([planted.class_id for planted in strip.planted], np.int64)
         names = np.array([defect.name for defect in strip.reported], object)
@@ -103,6 +120,7 @@ class Sweep:
                 continue
             found = sum((passes[hit].any(axis=0) for hit in of_class), np.zeros(passes.shape[1], np.int64))
             self._found[place] += found
+            self._outlined[place] += of_class.any(axis=1).sum()
             self._missed_shares[place] += 1 - found / len(of_class)
             self._planted[place] += len(of_class)
             self._strips[place] += 1
@@ -120,6 +138,7 @@ class Sweep:
                     float(self._missed_shares[place][number] / max(1, self._strips[place])),
                     int(self._strips[place]),
                     setting.min_probability,
+                    int(self._outlined[place]),
                 )
                 for number, setting in enumerate(settings)
             ]
@@ -128,9 +147,13 @@ class Sweep:
 
 
 def outcomes(card: Recipe, strips: Iterable[AssessedStrip]) -> list[list[SettingOutcome]]:
-    """Count every class at every setting: by the probabilities that the card's classes have, where they have them."""
-    sweep = Sweep(card.classes)
-    for strip in strips:
+    """Count every class at every setting: by the probabilities that the card's classes have, where they have them.
+
+    The strips are all of one scale.
+    """
+    seen = list(strips)
+    sweep = Sweep(card.classes, seen[0].scale if seen else Scale())
+    for strip in seen:
         sweep.add(strip)
     return sweep.table()
 

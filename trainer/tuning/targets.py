@@ -165,6 +165,13 @@ def _collapse(kind: DefectClass, outcome: SettingOutcome, column: Sequence[Setti
             f"{none}the setting that the target leaves it; {cheapest.found} are at the price of {cheapest.false} false "
             f"ones, {best} at most. Allow more, or train on more frames with this class"
         )
+    if outcome.outlined:
+        least_mm2 = min(row.min_area_mm2 for row in column)
+        return (
+            f"{none}any setting, though {outcome.outlined} are outlined: those are smaller than the {least_mm2:g} mm2 "
+            "that are tried at least. Give the scale, if it is another (--mm-per-px, --mm-per-row), or set "
+            "min_area_mm2 in recipe.toml"
+        )
     return (
         f"{none}any setting: the network does not know it. Train on more frames with this class (see `trainer check`), "
         f"or lower its threshold ({kind.threshold:g}) in recipe.toml"

@@ -233,7 +233,7 @@ def promises(counts: DefectCounts) -> list[str]:
 
 def _line(kind: DefectClass, choice: ChosenSetting) -> str:
     confidence, area_mm2, probability = _setting(kind, choice)
-    words = f"{kind.name:10} confidence {confidence:.3f}, at least {area_mm2:3.0f} mm2"
+    words = f"{kind.name:10} confidence {confidence:.3f}, at least {area_mm2:3g} mm2"
     if probability:
         words += f", probability {probability:.3f}"
     if outcome := choice.outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -9,12 +10,14 @@ from inspector.records.recipe import Certainty, DefectClass, Maps, Recipe
 from inspector.score import Score, score
 from trainer.assessment.coil import ProceduralCoil, Scale, report
 from trainer.assessment.defect_counts import DefectCounts
-from trainer.assessment.labelled_strip import AssessedStrip, regions
+from trainer.assessment.labelled_strip import AssessedStrip, assessed_frame, regions
 from trainer.tuning.certainty import fitted_to
 from trainer.tuning.sweep import (
+    AREAS_MM2,
     CONFIDENCES,
     Setting,
     SettingOutcome,
+    areas_mm2,
     outcomes,
     wide_open,
     with_certainty,
@@ -268,6 +271,39 @@ def test_a_class_without_a_true_positive_fails_by_name() -> None:
     assert "at the setting that the target leaves it; 7 are at the price of 30 false ones" in crack.fault
     assert scratch.outcome is None and "not measured" in scratch.remark and not scratch.fault
     assert not patch.fault and patch.outcome is not None and patch.outcome.min_confidence == 0.9
+
+
+def frames_of(mm: float, off_px: int = 0) -> list[AssessedStrip]:
+    """Frames with a defect of 30 x 30 px each, outlined `off_px` below it at this scale, nothing held back."""
+    strips, scale = [], Scale(mm, mm, is_assumed=False)
+    truth = np.zeros((128, 1600), np.uint8)
+    truth[10:40, 20:50] = 1
+    labels = np.roll(truth, off_px, axis=0)
+    maps = Maps(labels[None], np.where(labels, 200, 0).astype(np.uint8)[None], np.ones((1, 4), np.float32))
+    for number in range(12):
+        strips.append(assessed_frame(str(number), truth, maps, wide_open(CARD), scale))
+    return strips
+
+
+def test_fine_pixels_have_areas_of_their_own() -> None:
+    """Candidates and tolerance are so many pixels where 5 mm would be a hundred; from 0.32 mm on, as they were."""
+    assert areas_mm2(Scale(0.32, 0.32)) == areas_mm2(Scale(0.8, 0.8)) == list(AREAS_MM2)
+    assert areas_mm2(Scale(0.05, 0.05))[:4] == [0.0, 0.1, 0.5, 1.0] and 300.0 in areas_mm2(Scale(0.05, 0.05))
+    chosen = choose(outcomes(CARD, frames_of(0.05)), KINDS, TuningTarget(), 1)[0]
+    assert chosen.outcome and chosen.outcome.found == 12 and not chosen.fault
+    for mm, off_px, found in ((0.05, 46, 12), (0.05, 47, 0), (0.32, 45, 12), (0.625, 38, 12), (0.625, 39, 0)):
+        counts = DefectCounts(KINDS)
+        for strip in frames_of(mm, off_px):
+            counts.add(strip)
+        assert (mm, off_px, counts.total().found) == (mm, off_px, found)
+
+
+def test_outlines_too_small_for_every_setting_are_no_unknown_class() -> None:
+    """The advice is on their size, not on more training."""
+    small = [msgspec.structs.replace(strip, scale=Scale()) for strip in frames_of(0.06)]  # of 3.2 mm2
+    (fault,) = [choice.fault for choice in choose(outcomes(CARD, small), KINDS, TuningTarget(), 1) if choice.fault]
+    assert "though 12 are outlined: those are smaller than the 5 mm2 that are tried" in fault
+    assert "does not know" not in fault
 
 
 def test_settings_wide_open_hold_nothing_back() -> None:

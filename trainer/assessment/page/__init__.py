@@ -22,7 +22,7 @@ COUNTING = (
     "connected region "
     "of one class in the labels, however small. It is <b>found</b> when a reported defect of its class overlaps its "
     "box or "
-    "lies within 5 mm of it, <b>confused</b> when only defects of other classes do, else <b>missed</b>. A reported "
+    "lies within 5 mm of it (16 px where those are less), <b>confused</b> when only defects of other classes do, else <b>missed</b>. A reported "
     "defect "
     "is <b>right</b> when it overlaps a true one of its class, and <b>invented</b> when it overlaps none of any "
     "class. A "
