@@ -48,7 +48,7 @@ class AssessedStrip(msgspec.Struct, frozen=True):
     scale: Scale = Scale()
 
     def hits(self) -> npt.NDArray[np.bool_]:
-        """Say of each true defect and each reported one (true, reported), whatever their classes, whether they match."""
+        """Return whether each true defect and each reported one match (true, reported), whatever their classes."""
         along_mm, across_mm = tolerance_mm(self.scale.mm_per_row), tolerance_mm(self.scale.mm_per_px)
         found = overlaps(self.planted, self.reported, along_mm, across_mm=across_mm)
         return np.array(found, np.bool_).reshape(len(self.planted), len(self.reported))

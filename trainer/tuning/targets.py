@@ -19,6 +19,7 @@ from trainer.tuning.sweep import SettingOutcome
 
 BELIEVABLE = 10
 """Defects of a class below which its setting is hardly more than a guess: of 10, all found, recall is at least 0.74."""
+NOT_MEASURED = "no defect in the calibration part: not measured"
 EPSILON = 1e-9  # 1 - 0.95 is a little more than 0.05
 
 
@@ -54,14 +55,21 @@ class ChosenSetting(msgspec.Struct, frozen=True):
     """Whether the target is, on the calibration part."""
     fault: str = ""
     """Why it fails the gate, and what to do; such a recipe is not to be trusted with this class."""
+    false: int = 0
+    """Of a class that was not measured, false defects on the calibration part, at most."""
 
 
 def choose(
     table: Sequence[Sequence[SettingOutcome]], kinds: Sequence[DefectClass], target: TuningTarget, metres: float
 ) -> list[ChosenSetting]:
-    """Choose every class's setting, from its outcomes at each."""
+    """Choose every class's setting, from its outcomes at each.
+
+    What a class invents of which there is no true defect counts among all that may be: it keeps its setting where that
+    leaves room, else it has the one that invents least.
+    """
     measured = [place for place, column in enumerate(table) if column[0].planted]
     columns = [table[place] for place in measured]
+    choices = [_unmeasured(kind, column) for kind, column in zip(kinds, table, strict=True)]
     if target.is_balanced:
         picked = [(outcome, remark, True) for outcome, remark in balanced(columns)]
     elif target.min_recall is not None:
@@ -69,10 +77,15 @@ def choose(
     else:
         assert target.max_false_per_100m is not None, "a target has one of the two"
         allowed = target.max_false_per_100m * metres / 100
-        chosen = within_false(columns, allowed)
-        is_met = sum(outcome.false for outcome in chosen) <= allowed
+        absent = {place: column for place, column in enumerate(table) if place not in measured}
+        spent = sum(_invented(kinds[place], column) for place, column in absent.items())
+        if spent > allowed:
+            choices = [_least_false(kind, column) for kind, column in zip(kinds, table, strict=True)]
+            spent = sum(choices[place].false for place in absent)
+        chosen = within_false(columns, max(0, allowed - spent))
+        is_met = spent + sum(outcome.false for outcome in chosen) <= allowed
+        choices = [msgspec.structs.replace(choice, is_met=is_met or not choice.false) for choice in choices]
         picked = [(outcome, "" if is_met else "no setting has so few false defects", is_met) for outcome in chosen]
-    choices = [ChosenSetting(None, "no defect in the calibration part: not measured, its setting stays") for _ in kinds]
     for place, column, (outcome, remark, is_met) in zip(measured, columns, picked, strict=True):
         fault = _collapse(kinds[place], outcome, column)
         if fault and target.is_balanced and outcome.planted < BELIEVABLE:
@@ -81,6 +94,35 @@ def choose(
         else:
             choices[place] = ChosenSetting(outcome, remark, is_met, fault)
     return choices
+
+
+def _invented(kind: DefectClass, column: Sequence[SettingOutcome]) -> int:
+    """Return how many false defects a class has at most at its own setting: as at one that holds back no more."""
+    own = kind.min_confidence, kind.min_area_mm2, kind.min_probability
+    looser = [row.false for row in column if all(a <= b for a, b in zip(row.setting, own, strict=True))]
+    return min(looser) if looser else max(row.false for row in column)
+
+
+def _unmeasured(kind: DefectClass, column: Sequence[SettingOutcome]) -> ChosenSetting:
+    """Return what is known of a class without a true defect, whose setting stays."""
+    false = _invented(kind, column)
+    invents = f", at which it invents {false} at most" if false else ""
+    return ChosenSetting(None, f"{NOT_MEASURED}, its setting stays{invents}", false=false)
+
+
+def _least_false(kind: DefectClass, column: Sequence[SettingOutcome]) -> ChosenSetting:
+    """Return the setting of a class without a true defect that invents least, near its own area and as loose as may be.
+
+    One that invents nothing at its own keeps that.
+    """
+    if not (false := _invented(kind, column)):
+        return _unmeasured(kind, column)
+    least = min(
+        column,
+        key=lambda row: (row.false, row.min_probability, abs(row.min_area_mm2 - kind.min_area_mm2), row.min_confidence),
+    )
+    remark = f"{NOT_MEASURED}; its setting invents {false} at most, which is too many: it has the loosest with fewest"
+    return ChosenSetting(least, remark, false=least.false)
 
 
 def balanced(columns: Sequence[Sequence[SettingOutcome]]) -> list[tuple[SettingOutcome, str]]:

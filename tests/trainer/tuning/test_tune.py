@@ -263,7 +263,7 @@ def test_a_class_without_a_true_positive_fails_by_name() -> None:
     table = [
         [SettingOutcome(0.9, 5, 0, 12, 0), SettingOutcome(0.5, 5, 0, 12, 3)],
         [SettingOutcome(0.9, 5, 0, 12, 0), SettingOutcome(0.5, 5, 7, 12, 30)],
-        [SettingOutcome(0.9, 5, 0, 0, 0), SettingOutcome(0.5, 5, 0, 0, 4)],
+        [SettingOutcome(0.9, 5, 0, 0, 0), SettingOutcome(0.5, 5, 0, 0, 1)],
         [SettingOutcome(0.9, 5, 12, 12, 0), SettingOutcome(0.5, 5, 12, 12, 0)],
     ]
     pitted, crack, scratch, patch = choose(table, KINDS, TuningTarget(max_false_per_100m=1), 100)
@@ -271,6 +271,30 @@ def test_a_class_without_a_true_positive_fails_by_name() -> None:
     assert "at the setting that the target leaves it; 7 are at the price of 30 false ones" in crack.fault
     assert scratch.outcome is None and "not measured" in scratch.remark and not scratch.fault
     assert not patch.fault and patch.outcome is not None and patch.outcome.min_confidence == 0.9
+
+
+def test_what_an_absent_class_invents_counts_among_all() -> None:
+    """It keeps its setting while there is room; else it has the loosest that invents fewest, and none else pays."""
+
+    def table(false: int) -> list[list[SettingOutcome]]:
+        own = [SettingOutcome(0.9, 0, 8, 10, 1), SettingOutcome(0.5, 0, 10, 10, 3)]
+        levels = (0.95, least), (0.9, least), (0.9, false), (0.0, false)
+        return [own, [SettingOutcome(level, area, 0, 0, of) for area in (0, 50) for level, of in levels]]
+
+    least, target = 0, TuningTarget(max_false_per_100m=5)
+    found, absent = choose(table(2), KINDS[:2], target, 100)
+    assert found.outcome and found.outcome.false == 3 and absent.outcome is None and absent.is_met
+    assert absent.remark.endswith("its setting stays, at which it invents 2 at most")
+    found, absent = choose(table(3), KINDS[:2], target, 100)
+    assert found.outcome and found.outcome.false == 1 and absent.outcome is None
+    found, absent = choose(table(625), KINDS[:2], target, 100)
+    assert found.outcome and found.outcome.false == 3 and found.is_met and absent.is_met
+    assert absent.outcome and (absent.outcome.min_confidence, absent.outcome.min_area_mm2) == (0.9, 0)
+    assert "invents 625 at most, which is too many" in absent.remark and not absent.fault
+    least = 7
+    assert not any(choice.is_met for choice in choose(table(625), KINDS[:2], target, 100))
+    _, absent = choose(table(625), KINDS[:2], TuningTarget(), 100)
+    assert absent.outcome is None and "invents 625 at most" in absent.remark
 
 
 def frames_of(mm: float, off_px: int = 0) -> list[AssessedStrip]:
