@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +54,8 @@ def open_data(
     `classes` are those of the run's network, once it has one.
 
     What `split.csv` in the folder `run` says holds, then what `settings.split` says; else the set is divided again, in
-    `settings.fold` and the rest where that is given. With `settings.folds` all frames teach.
+    `settings.fold` and the rest where that is given. With `settings.folds` all frames teach. However it is divided,
+    frames that the run's `split.csv` does not name, or that are gone, are a fault.
 
     Raises:
         DataError: data that cannot be used, a split of other data, or a fold next to another way to divide.
@@ -72,17 +73,19 @@ def open_data(
     check_sizes(frames)
     if not settings.validate and (faults := ambiguous(frames)):
         raise DataError(*faults)
+    written = run / "split.csv" if run and (run / "split.csv").is_file() else None
     if settings.folds:  # its networks have frames to measure on, the run itself has none
         folds(frames, settings.seed, near_duplicates(frames), settings.folds)
-        return Part(frames, tuple(range(len(frames)))), Part(frames, ())
+        return _as_written(written, Part(frames, tuple(range(len(frames)))), Part(frames, ()))
     if settings.validate and settings.split:
         raise DataError(f"--split {settings.split} stands next to --validate; expected one. Leave one.")
     if settings.validate:
         assert isinstance(frames, sources.Joined), "data and more"
         taught = sum(map(len, frames.sources[: len(settings.data)]))
-        return Part(frames, tuple(range(taught))), Part(frames, tuple(range(taught, len(frames))))
-    if run and (run / "split.csv").is_file():
-        return read_split(run / "split.csv", frames)
+        parts = Part(frames, tuple(range(taught))), Part(frames, tuple(range(taught, len(frames))))
+        return _as_written(written, *parts)
+    if written:
+        return read_split(written, frames)
     if settings.split:
         return read_split(Path(settings.split), frames)
     return divide(frames, settings.seed, near_duplicates(frames), settings.fold)
@@ -254,16 +257,36 @@ def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
     return _read(path, source, needed=PARTS)
 
 
+def _as_written(path: Path | None, train: Part, validation: Part) -> tuple[Part, Part]:
+    """Return both parts; raise DataError where a `split.csv` has other frames in one, for nobody asked for those."""
+    if path:
+        rows = Counter((row["name"], row["part"]) for _, row in _named_rows(path))
+        found = Counter(
+            (of.name(index), part)
+            for part, of in zip(PARTS, (train, validation), strict=True)
+            for index in range(len(of))
+        )
+        new, gone = ([name for name, _ in (more - than).elements()] for more, than in ((found, rows), (rows, found)))
+        if faults := _differences(path, new, gone):
+            raise DataError(*faults)
+    return train, validation
+
+
+def _named_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Return a split's rows, each with its place; raise DataError where its columns are others."""
+    columns, lines = read_rows(path)
+    if not {"name", "part"} <= set(columns):
+        raise DataError(f"{path}: line 1: columns are {', '.join(columns)}; expected name,part")
+    return lines
+
+
 def _read(path: Path, source: Frames, needed: Sequence[str]) -> tuple[Part, Part]:
     """Divide a set as a `split.csv` says; the parts that are `needed` have some frames each."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a split.csv that `trainer check` or `trainer fit` wrote")
     parts: dict[str, str] = {}
     faults = []
-    columns, lines = read_rows(path)
-    if not {"name", "part"} <= set(columns):
-        raise DataError(f"{path}: line 1: columns are {', '.join(columns)}; expected name,part")
-    for place, row in lines:
+    for place, row in _named_rows(path):
         where = f"{place}: {row['name']}"
         if row["part"] not in PARTS:
             faults.append(f"{where} is in part {row['part']!r}; expected {' or '.join(PARTS)}")
@@ -286,11 +309,13 @@ def _read(path: Path, source: Frames, needed: Sequence[str]) -> tuple[Part, Part
 
 def _strangers(path: Path, names: Sequence[str], parts: dict[str, str]) -> list[str]:
     """Say where a split and a set of frames differ."""
+    return _differences(path, [name for name in names if name not in parts], sorted(parts.keys() - set(names)))
+
+
+def _differences(path: Path, new: Sequence[str], gone: Sequence[str]) -> list[str]:
+    """Say which frames a split does not know, and which it alone has."""
     faults = []
-    for strangers, words in (
-        ([name for name in names if name not in parts], "of DATA not in the split"),
-        (sorted(parts.keys() - set(names)), "in the split not in DATA"),
-    ):
+    for strangers, words in ((new, "of DATA not in the split"), (gone, "in the split not in DATA")):
         if strangers:
             faults.append(
                 f"{path}: {counted(len(strangers), 'frame')} {words}, as {strangers[0]}; expected the same frames. "

@@ -1,6 +1,8 @@
 import csv
 import random
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,6 +151,17 @@ def test_a_run_that_learns_from_all_has_a_training_part(tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text("name,part\ncoil/0,validation\ncoil/1,validation\n")
     with pytest.raises(DataError, match="0 frames in train"):
         read_training(tmp_path / "split.csv", frames)
+
+
+@pytest.mark.parametrize("divided", [{"validate": ("sheet:9:2",)}, {"folds": 2}])
+def test_frames_that_came_or_went_since_are_refused(tmp_path: Path, divided: dict[str, Any]) -> None:
+    """Where nothing is drawn from the split, too: a run that goes on, or is exported, would take them unnoticed."""
+    asked = Settings(data=("sheet:1:6",), **divided)
+    write_split(tmp_path / "split.csv", *open_data(asked))
+    assert [len(part) for part in open_data(asked, tmp_path)] == [6, 2 * ("validate" in divided)]
+    for data, says in (("sheet:1:8", "2 frames of DATA not in the split"), ("sheet:1:5", "1 frame in the split not")):
+        with pytest.raises(DataError, match=says):
+            open_data(replace(asked, data=(data,)), tmp_path)
 
 
 def test_two_ways_to_say_what_is_measured_on_are_refused(mask_folder: Path) -> None:
