@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,11 +65,29 @@ def replace_file(path: Path, begins: bytes = b"") -> Iterator[Path]:
         os.close(folder)
 
 
+def _clear(folder: Path) -> None:
+    """Remove temporary files of programs that no longer run: a kill leaves a checkpoint's whole size each time."""
+    for path in folder.glob(".*.tmp"):
+        match = re.fullmatch(r"\..+\.(\d{1,9})\.tmp", path.name)
+        if match and path.is_file() and not _is_running(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        pass
+    return True
+
+
 @contextmanager
 def hold_folder(folder: Path) -> Iterator[None]:
     """Keep a folder, made if need be, to this program until the end; a kill lets go of it.
 
-    What was made here goes again where an error leaves nothing in it.
+    What was made here goes again where an error leaves nothing in it; what a killed program was writing goes at once.
     A file system that knows no locks cannot tell, and then nothing is held.
 
     Raises:
@@ -86,6 +105,8 @@ def hold_folder(folder: Path) -> Iterator[None]:
                 f"{folder}: another trainer writes into it; expected one at a time. Wait until that has ended, or give "
                 "another folder (--out)."
             ) from None
+    else:
+        _clear(folder)
     try:
         yield
     except BaseException:

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,15 @@ import pytest
 from trainer.__main__ import main
 from trainer.errors import UserError
 from trainer.files import hold_folder, replace_file
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from trainer.files import replace_file
+with replace_file(Path(sys.argv[1])) as temporary:
+    temporary.touch()
+    os.kill(os.getpid(), 9)
+"""
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -59,6 +70,17 @@ def test_a_folder_is_held_by_one_and_let_go_of(tmp_path: Path) -> None:
         assert not list(folder.iterdir())
     with hold_folder(folder):
         pass
+
+
+def test_what_a_killed_program_was_writing_goes(tmp_path: Path) -> None:
+    """Once nobody else holds the folder; what a program that runs is writing stays, and so do files of other names."""
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "last.pt")], check=False)
+    assert len(list(tmp_path.glob(".last.pt.*.tmp"))) == 1
+    kept = {f".best.pt.{os.getpid()}.tmp", ".mine.tmp", "last.pt"}
+    for name in kept:
+        (tmp_path / name).touch()
+    with hold_folder(tmp_path):
+        assert {path.name for path in tmp_path.iterdir()} == kept
 
 
 def test_a_folder_made_in_vain_goes_again(tmp_path: Path) -> None:
