@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from inspector.records.recipe import DefectClass, Recipe, Window
 from trainer.data import sources
 from trainer.data.samples import Frames
 from trainer.data.sizes import check_sizes, cut_larger, line_size
-from trainer.data.split import Part, open_data
+from trainer.data.split import Part, few_of, open_data
 from trainer.errors import UserError
 from trainer.files import replace_file
 from trainer.recipe import evaluate
@@ -58,11 +58,13 @@ class ExportOptions:
     calibrated: bool = False
     """Whether the head is fitted to validation frames, so that its probabilities mean what they say."""
     score_frames: int = 200
-    """Validation frames, at most, that the recipe is measured on."""
+    """Validation frames, at most, that the recipe is measured on, and its head fitted to where it is calibrated."""
 
 
-def export(run: Path, folder: Path, asked: ExportOptions) -> Recipe:
+def export(run: Path, folder: Path, asked: ExportOptions, say: Callable[[str], object] = print) -> Recipe:
     """Write the best network of a run as a recipe, measured as the daemon will run it.
+
+    It is said where not all frames are measured.
 
     Raises:
         UserError: no such run, data that is gone, or something asked for that a recipe cannot be.
@@ -72,7 +74,9 @@ def export(run: Path, folder: Path, asked: ExportOptions) -> Recipe:
     names = [kind.name for kind in asked.classes]
     usual = sources.frames(asked.calibrate, classes=names, window=train.window) if asked.calibrate else train
     size_px = choose_size(asked, card.settings, check_sizes(train) + check_sizes(validation))
-    measured = first_of(validation if len(validation) else train, asked.score_frames)
+    measured, words = choose_measured(train, validation, asked.score_frames, card.settings.seed)
+    if words:
+        say(words)
     chosen = cut_larger(calibration(usual, asked.calibration_frames, card.settings.seed), size_px)
     fields = describe(asked, card.settings.encoder, *size_px, train.window)
     # What cannot be is refused before the minutes that a graph takes.
@@ -109,9 +113,16 @@ def export(run: Path, folder: Path, asked: ExportOptions) -> Recipe:
     return write_recipe(folder, model, fields)
 
 
-def first_of(frames: Frames, count: int) -> Part:
-    """Return the first frames, `count` at most."""
-    return Part(frames, tuple(range(min(len(frames), count))))
+def choose_measured(train: Frames, validation: Frames, count: int, seed: int) -> tuple[Part, str]:
+    """Return frames to measure on, `count` at most and each kind in its share, and in words where they are not all.
+
+    They are of those that teach where a run has none to measure on.
+    """
+    frames = validation if len(validation) else train
+    chosen = few_of(frames, min(count, len(frames)), seed)
+    part = "validation frames" if len(validation) else "frames"
+    words = f"measured on {len(chosen)} of {len(frames)} {part}, each kind in its share; --score-frames takes more"
+    return chosen, words if len(chosen) < len(frames) else ""
 
 
 def quantised(fp32: bytes, chosen: Frames, card: Recipe) -> bytes:

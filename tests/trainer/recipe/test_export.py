@@ -12,13 +12,14 @@ import torch
 from inspector import recipe
 from inspector.engines.openvino import OpenVino, compile_graph, core
 from inspector.records.confidence import encode, probabilities
+from tests.trainer.data.test_split import Named
 from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
 from trainer import __main__
 from trainer.data.samples import CLASS_NAMES
 from trainer.learn.checkpoint import Card
 from trainer.learn.unet import UNet, load_encoder
 from trainer.recipe import evaluate
-from trainer.recipe.export import choose_classes
+from trainer.recipe.export import choose_classes, choose_measured
 from trainer.recipe.graph import PixelDecision, with_weights, write_onnx
 from trainer.recipe.held_out import load_network
 from trainer.recipe.quantize import quantise
@@ -171,6 +172,16 @@ def test_int8_takes_its_ranges_from_the_frames_that_are_named(
     assert __main__.main([*asked, "--calibration-frames", "3", "--score-frames", "2"]) == 0
     card, _ = recipe.load(tmp_path / "recipe")
     assert len(card.calibrated_on) == 3 and all(name.startswith("mine/") for name in card.calibrated_on)
+
+
+def test_a_part_of_the_validation_frames_has_all_kinds() -> None:
+    """Frames whose names begin with their class would be of the first class alone; how many of how many is printed."""
+    frames = Named([frozenset({1 + number // 240}) for number in range(720)])
+    chosen, words = choose_measured(Named([]), frames, 200, 0)
+    assert sorted(Counter(min(chosen.classes(i) or ()) for i in range(200)).values()) == [66, 67, 67]
+    assert "measured on 200 of 720 validation frames" in words
+    chosen, words = choose_measured(frames, Named([]), 720, 0)
+    assert list(chosen.indices) == list(range(720)) and not words
 
 
 def test_equal_probabilities_go_to_the_first_class() -> None:
