@@ -72,10 +72,11 @@ def compare_folds(
     settings: Settings, encoders: Sequence[str], folder: Path, console: Console, *, folds: int, at_once: int
 ) -> None:
     """Cross-validate each encoder in a folder of its name, and write the table; asked again, it goes on."""
-    from trainer.crossval.folds import crossval
+    from trainer.crossval.folds import crossval, without_patience
     from trainer.learn.series import keep_alike
     from trainer.paper.compare import measure_folds, write_tables
 
+    settings = without_patience(settings, console)
     keep_alike(replace(settings, fold=f"*/{folds}"), folder / "compare.json", own=("encoder",))
     runs, pooled, frames = {}, {}, 0
     for encoder in encoders:

@@ -42,7 +42,7 @@ def add_arguments(crossval: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
-    from trainer.crossval.folds import crossval
+    from trainer.crossval.folds import crossval, without_patience
     from trainer.files import hold_folder
 
     fit.refuse_two_networks(settings := fit.asked(given))
@@ -50,10 +50,10 @@ def run(given: argparse.Namespace) -> int:
     try:
         with hold_folder(given.out):
             crossval(
-                wanted,
+                without_patience(wanted, console := Console()),
                 given.folds,
                 given.out,
-                Console(),
+                console,
                 flips=given.flips,
                 edges_px=given.edges_px,
                 at_once=given.jobs,

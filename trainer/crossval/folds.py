@@ -20,11 +20,13 @@ from trainer.crossval.assess import Assessed, assess
 from trainer.crossval.jobs import run_jobs
 from trainer.crossval.pooled import PooledReport, pool
 from trainer.data.split import parse_fold
-from trainer.errors import DataError
+from trainer.errors import DataError, UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.series import ASKED, doubts, finish, keep_alike, refuse_taught
 from trainer.settings import Settings
+
+LEAK = "the fold that is held out would say when its network is best, and is what the figures are of"
 
 
 def crossval(
@@ -37,10 +39,12 @@ def crossval(
 
     Raises:
         DataError: data that cannot be used, or a folder that holds another cross-validation.
-        UserError: as `trainer.learn.train.fit`.
+        UserError: as `trainer.learn.train.fit`, or patience (see `without_patience`).
         Stopped: a signal ended it; the same call goes on.
     """
     parse_fold(f"1/{folds}")  # refuses a count that cannot be
+    if settings.patience:
+        raise UserError(f"--patience {settings.patience}: {LEAK}. Leave it out.")
     keep_alike(replace(settings, fold=f"*/{folds}"), folder / ASKED)
     for doubt in doubts(settings):
         console.print(doubt, soft_wrap=True, markup=False, highlight=False)
@@ -63,6 +67,14 @@ def crossval(
     console.print(text, soft_wrap=True, markup=False, highlight=False)
     console.print(f"{folder / 'report.md'}, {folder / 'report.json'}")
     return report
+
+
+def without_patience(settings: Settings, console: Console) -> Settings:
+    """Return settings that end a fold's network by its budget alone, and say so: the paper's preset has patience."""
+    if settings.patience:
+        words = f"--patience {settings.patience} is left out: {LEAK}. --epochs or --minutes end each"
+        console.print(words, soft_wrap=True, markup=False, highlight=False)
+    return replace(settings, patience=0)
 
 
 def one_fold(settings: Settings, run: Path, flips: bool, edges_px: int, console: Console) -> list[Assessed]:

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,9 +14,9 @@ from rich.console import Console
 from tests.trainer.frames import draw_frame, tiny_settings
 from trainer.__main__ import main
 from trainer.crossval.assess import Assessed, near_areas
-from trainer.crossval.folds import crossval
+from trainer.crossval.folds import crossval, without_patience
 from trainer.crossval.pooled import near_dice, pool
-from trainer.errors import DataError
+from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.series import ASKED, doubts, is_finished, refuse_taught
 from trainer.metrics import Scores
@@ -44,6 +45,17 @@ def test_every_frame_is_assessed_once_by_a_network_that_never_saw_it(mask_folder
     assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
     assert report["edges"]["dice_micro"]["value"] >= report["plain"]["pooled"]["dice_micro"]["value"]
     assert "| present |" in (tmp_path / "report.md").read_text()
+
+
+def test_what_is_held_out_never_ends_a_network(tmp_path: Path) -> None:
+    """The paper's patience is left out, and that is reported; who asks for it past the commands is refused."""
+    asked = Settings(data=("sheet:1:9",), patience=3)
+    with (console := Console(width=400)).capture() as printed:
+        assert without_patience(asked, console) == replace(asked, patience=0)
+        assert without_patience(replace(asked, patience=0), console).patience == 0
+    assert printed.get().count("--patience 3 is left out: the fold that is held out") == 1
+    with pytest.raises(UserError, match="--patience 3: the fold that is held out would say"):
+        crossval(asked, 3, tmp_path, QUIET, flips=False, edges_px=5)
 
 
 @pytest.mark.long
