@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from inspector.words import counted
-from trainer.data.samples import Frames
+from trainer.data.labelled import LabelledFrames
+from trainer.data.samples import Derived, Frames
 from trainer.errors import DataError
 
 
@@ -90,6 +91,27 @@ def take_census(frames: Frames, indices: Iterable[int]) -> Census:
         facts.append(Facts(index, height_px, width_px, class_px, digest.digest()))
     oddities = tuple((words, names[0], len(names)) for words, names in odd.items())
     return Census(tuple(facts), tuple(faults), tuple(warnings), oddities, overlapping)
+
+
+def check_labels(*parts: Frames) -> None:
+    """Draw the labels of all frames once: what a run would else meet hours later.
+
+    Raises:
+        DataError: those that cannot be read or do not fit their image; all of them.
+    """
+    faults: list[str] = []
+    for frames in parts:
+        for index in range(len(frames)):
+            of, at = frames, index
+            while isinstance(of, Derived):
+                of, at = of.at(at)
+            try:
+                if isinstance(of, LabelledFrames):
+                    of.check_labels(at)
+            except DataError as error:
+                faults += error.faults
+    if faults:
+        raise DataError(*faults)
 
 
 def find_overlaps(frames: Frames) -> list[str]:

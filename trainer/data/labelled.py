@@ -105,6 +105,21 @@ class LabelledFrames:
         labels, warnings = _join(planes, np.zeros_like(pixels), entry.name, self.class_names)
         return Sample(entry.name, pixels, labels, warnings, head.oddities())
 
+    def check_labels(self, index: int) -> None:
+        """Draw a frame's labels, for whose size the image's header is enough.
+
+        Raises:
+            DataError: they cannot be read, do not fit the image, or have a class that is not asked for.
+        """
+        size_px, faults = self.size(index), []
+        for annotation in self._entries[index].annotations:
+            try:
+                self._refuse_strangers(annotation.draw(*size_px))
+            except DataError as error:
+                faults += _placed(annotation, error)
+        if faults:
+            raise DataError(*faults)
+
     def name(self, index: int) -> str:
         """Return the frame's name without reading it."""
         return self._entries[index].name

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -15,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from trainer.data.cache import GB, Cached, default_bound_bytes
 from trainer.data.samples import Frames
 from trainer.data.shapes import Shapes
+from trainer.errors import UserError
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, CropSettings, RawCrop
 from trainer.learn.photometric import change_light
@@ -58,22 +60,22 @@ def load_crops(
     """
     settings = card.settings
     on_gpu = device.type == "cuda"
-    loader = DataLoader(
-        Crops(train, 2**62, settings.seed, look, shapes),
+    loader: DataLoader[Any] = DataLoader(
+        _Reporting(Crops(train, 2**62, settings.seed, look, shapes)),
         settings.batch // ranks,
         sampler=Numbers(card.step, settings.batch, rank, ranks),
-        collate_fn=default_collate if on_gpu else _lit,
+        collate_fn=partial(_collate, default_collate if on_gpu else _lit),
         pin_memory=on_gpu,
         **_processes(settings.workers),
     )
-    if not on_gpu:
-        return iter(loader)
-    return (_lit_on(raw, device) for raw in loader)
+    loaded = _raising(iter(loader))
+    return (_lit_on(raw, device) for raw in loaded) if on_gpu else loaded
 
 
 def load_frames(frames: Frames, workers: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Return all frames in order, read ahead in `workers` other processes: pixels and labels (H, W) uint8."""
-    return iter(DataLoader(_Planes(frames), batch_size=None, **_processes(workers)))
+    loader: DataLoader[Any] = DataLoader(_Reporting(_Planes(frames)), batch_size=None, **_processes(workers))
+    return _raising(iter(loader))
 
 
 def keep(frames: Frames, cache_gb: float | None, device: torch.device, ranks: int = 1) -> Cached:
@@ -97,6 +99,34 @@ class _Planes(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         sample = self._frames[index]
         return torch.tensor(sample.pixels), torch.from_numpy(sample.labels)
+
+
+class _Reporting(Dataset[Any]):
+    """Another set, whose faults come as items: torch would put a worker's traceback around what is for people."""
+
+    def __init__(self, items: Dataset[Any]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)  # type: ignore[arg-type]  # both sets have a length; torch's class has not
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self._items[index]
+        except UserError as error:
+            return error
+
+
+def _collate(join: Callable[[list[Any]], Any], items: list[Any]) -> Any:
+    return next((item for item in items if isinstance(item, UserError)), None) or join(items)
+
+
+def _raising(loaded: Iterator[Any]) -> Iterator[Any]:
+    """Yield what was loaded; raise a fault that came instead."""
+    for item in loaded:
+        if isinstance(item, UserError):
+            raise item
+        yield item
 
 
 def _processes(workers: int) -> dict[str, Any]:

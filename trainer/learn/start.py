@@ -14,7 +14,7 @@ from torch import Tensor
 
 from inspector.words import counted
 from trainer.data import sources
-from trainer.data.census import find_overlaps, say_overlaps
+from trainer.data.census import check_labels, find_overlaps, say_overlaps
 from trainer.data.extra import open_extra
 from trainer.data.samples import Frames
 from trainer.data.shapes import Shapes, read_shapes
@@ -69,6 +69,7 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     ranks.share(settings.batch)
     if ranks.first:
         parts = open_data(settings, run if last else None, classes)
+        check_labels(*parts)
         if not last:
             write_split(run / "split.csv", *parts)
     ranks.wait()  # the others need not look for near-duplicates again
@@ -83,6 +84,8 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
         size=settings.size,
         has_teacher=settings.teacher is not None,
     )
+    if ranks.first and extra:
+        check_labels(extra)
     besides = f" and {len(extra)} besides" if extra else ""
     measuring = f"{len(validation)} to measure on" if len(validation) else "none of its own to measure on"
     console.print(f"{counted(len(train), 'frame')} to learn from{besides}, {measuring}")

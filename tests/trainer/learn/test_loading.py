@@ -1,13 +1,21 @@
 import itertools
+import re
+import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
+import pytest
 import torch
+from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer.data import sources
+from trainer.errors import DataError
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import CropSettings
 from trainer.learn.loading import keep, load_crops, load_frames
+from trainer.learn.train import fit
 
 CPU = torch.device("cpu")
 
@@ -48,6 +56,21 @@ def test_processes_that_train_together_share_a_step(mask_folder: Path) -> None:
     halves = [batches(card(mask_folder), mask_folder, 3, rank=rank, ranks=2) for rank in range(2)]
     joined = [tuple(torch.cat(parts) for parts in zip(*pair, strict=True)) for pair in zip(*halves, strict=True)]
     assert same(whole, joined)  # type: ignore[arg-type]  # tuples of two by construction
+
+
+def test_a_fault_of_a_frame_comes_in_its_own_words(mask_folder: Path, tmp_path: Path) -> None:
+    """From another process, too; and a run draws every label before its first step, and leaves nothing."""
+    data = Path(shutil.copytree(mask_folder, tmp_path / "data"))
+    for mask in (data / "masks").iterdir():
+        mask.write_bytes(cv2.imencode(".png", np.zeros((8, 8), np.uint8))[1].tobytes())
+    fault = re.escape(str(data / "masks")) + r"/\d+\.png: is 8 x 8 px; expected the image's"
+    with pytest.raises(DataError, match=f"^{fault}"):
+        list(load_frames(sources.frames([str(data)]), workers=1))
+    with pytest.raises(DataError, match=f"^{fault}"):
+        batches(card(data, workers=1), data, 20)
+    with pytest.raises(DataError, match=f"^{fault}"):
+        fit(tiny_settings(data), tmp_path / "run", Console(quiet=True))
+    assert not (tmp_path / "run").exists()
 
 
 def test_frames_come_whole_and_in_order(mask_folder: Path) -> None:
