@@ -64,7 +64,7 @@ class ExportOptions:
 def export(run: Path, folder: Path, asked: ExportOptions, say: Callable[[str], object] = print) -> Recipe:
     """Write the best network of a run as a recipe, measured as the daemon will run it.
 
-    It is said where not all frames are measured.
+    Where not all frames are measured, `say` gets how many are.
 
     Raises:
         UserError: no such run, data that is gone, or something asked for that a recipe cannot be.

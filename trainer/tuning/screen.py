@@ -168,7 +168,7 @@ def _screened_part(both: _Both, card: Recipe, labelled: LabelledStrip, recipes: 
     looked_at = labelled.tiles((card.height, card.width)) if isinstance(labelled, SingleFrames) else labelled
     for strip in looked_at.assess(both, card):
         scores = both.take(1 if labelled.kind == "frame" else None)
-        is_found = strip.hits().any(axis=1).tolist()
+        is_found = [bool(hit.any()) for hit in strip.hits()]
         if labelled.kind == "frame":
             defects += scores.tolist() if any(is_found) else []
             sound += [] if strip.planted else scores.tolist()

@@ -310,7 +310,7 @@ def frames_of(mm: float, off_px: int = 0) -> list[AssessedStrip]:
 
 
 def test_fine_pixels_have_areas_of_their_own() -> None:
-    """Candidates and tolerance are so many pixels where 5 mm would be a hundred; from 0.32 mm on, as they were."""
+    """Candidates and tolerance are counted in pixels where 5 mm would be a hundred; from 0.32 mm on, as they were."""
     assert areas_mm2(Scale(0.32, 0.32)) == areas_mm2(Scale(0.8, 0.8)) == list(AREAS_MM2)
     assert areas_mm2(Scale(0.05, 0.05))[:4] == [0.0, 0.1, 0.5, 1.0] and 300.0 in areas_mm2(Scale(0.05, 0.05))
     chosen = choose(outcomes(CARD, frames_of(0.05)), KINDS, TuningTarget(), 1)[0]
