@@ -107,10 +107,16 @@ def _exported(given: argparse.Namespace) -> tuple[Path, Settings | None]:
 def _strips(given: argparse.Namespace, settings: Settings | None, folder: Path) -> tuple[LabelledStrip, LabelledStrip]:
     """Return the strip to choose and to measure on."""
     from inspector import recipe
+    from trainer.data.sources import idle_only
+    from trainer.errors import DataError
     from trainer.tuning.strips import halves, labelled_strip
 
     card, measure = recipe.read_card(folder), scale(given)
     if settings:
         return halves(settings, given.source, card, measure)
-    calibration, test = (labelled_strip(specs, given.only, card, measure) for specs in (given.calibrate, given.test))
+    parts = given.calibrate, given.test
+    if idle := idle_only([*given.calibrate, *given.test], given.only):
+        raise DataError(*idle)
+    only = [None if idle_only(specs, given.only) else given.only for specs in parts]
+    calibration, test = (labelled_strip(specs, which, card, measure) for specs, which in zip(parts, only, strict=True))
     return calibration, test

@@ -153,13 +153,23 @@ def test_a_run_is_exported_halved_and_tuned(
         (["{run}", "--calibrate", "1:2", "--test", "2:2"], "is a run: its own validation frames are divided"),
         (["{recipe}", "--calibrate", "1:2", "sheet:1:2", "--test", "2:2"], "sheet:1:2: expected coils only"),
         (["{recipe}", "--calibrate", "9-3:2", "--test", "2:2"], "9-3:2: expected coils only, as 950-951:900"),
+        (
+            ["{recipe}", "--only", "a.csv:b=c", "--calibrate", "1:2", "--test", "2:2"],
+            "works on Severstal's layout alone",
+        ),
+        (
+            ["{recipe}", "--only", "a.csv:b=c", "--calibrate", "1:2", "--test", "{severstal}"],
+            "expected FILE:COLUMN=VALUE with FILE in",  # it is read for the part that it is about
+        ),
     ],
 )
 def test_what_to_tune_on_is_reported(
     arguments: list[str], says: str, run: tuple[Path, Card], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line, exit code 2, and what to give instead."""
-    made = {"recipe": str(write_recipe(tmp_path / "recipe")), "run": str(run[0])}
+    made = {"recipe": str(write_recipe(tmp_path / "recipe")), "run": str(run[0]), "severstal": str(tmp_path / "data")}
+    (tmp_path / "data" / "train_images").mkdir(parents=True)
+    (tmp_path / "data" / "train.csv").write_text("ImageId,ClassId,EncodedPixels\n")
     assert __main__.main(["tune", *(argument.format(**made) for argument in arguments)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
