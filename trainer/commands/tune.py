@@ -117,6 +117,7 @@ def _strips(given: argparse.Namespace, settings: Settings | None, folder: Path) 
     parts = given.calibrate, given.test
     if idle := idle_only([*given.calibrate, *given.test], given.only):
         raise DataError(*idle)
-    only = [None if idle_only(specs, given.only) else given.only for specs in parts]
-    calibration, test = (labelled_strip(specs, which, card, measure) for specs, which in zip(parts, only, strict=True))
+    calibration, test = (
+        labelled_strip(specs, None if idle_only(specs, given.only) else given.only, card, measure) for specs in parts
+    )
     return calibration, test

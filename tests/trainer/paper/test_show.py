@@ -10,7 +10,6 @@ from hypothesis.extra.numpy import arrays
 
 from inspector import recipe
 from inspector.drawing.canvas import Rect
-from tests.trainer.frames import HEIGHT, WIDTH
 from trainer.__main__ import main
 from trainer.data.samples import CLASS_NAMES, Plane
 from trainer.data.unlabelled import Unlabelled
@@ -131,7 +130,6 @@ def test_images_alone_have_no_truth(recipes: dict[str, Path], mask_folder: Path,
 @pytest.mark.parametrize(
     ("images", "says"),
     [
-        (["sheet:1:1"], f"the recipe takes at most {WIDTH} x {HEIGHT} px"),
         (["sheet:1:61"], "61 frames; expected 60 at most on a page. Give --frames 60 or fewer."),
         (["nowhere"], "nowhere: expected a folder with train_images/"),
     ],
@@ -139,7 +137,7 @@ def test_images_alone_have_no_truth(recipes: dict[str, Path], mask_folder: Path,
 def test_what_cannot_be_shown_is_reported(
     recipes: dict[str, Path], tmp_path: Path, images: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A wrong size, too many frames, no such folder: one line, exit code 2, and no picture."""
+    """Too many frames, no such folder: one line, exit code 2, and no picture."""
     out = tmp_path / "out.png"
     assert main(["show", str(recipes["fp32"]), *images, "--out", str(out)]) == 2
     assert says in capsys.readouterr().err and not out.exists()
