@@ -39,20 +39,6 @@ def no_fsync() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def mask_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make forty frames with index masks."""
-    folder = tmp_path_factory.mktemp("masks")
-    (folder / "images").mkdir()
-    (folder / "masks").mkdir()
-    (folder / "classes.toml").write_text(f"names = {list(CLASS_NAMES)}")
-    for number in range(40):
-        pixels, labels = draw_frame(number)
-        cv2.imwrite(str(folder / "images" / f"{number:03}.png"), pixels)
-        cv2.imwrite(str(folder / "masks" / f"{number:03}.png"), labels)
-    return folder
-
-
 @pytest.fixture(scope="session", autouse=True)
 def one_registry() -> Iterator[None]:
     """Torch reads hundreds of operators' sources for each graph that it exports; once is enough (1.3 s each)."""
@@ -75,7 +61,7 @@ def one_import() -> Iterator[None]:
 
 
 def made_once(name: str, folders: pytest.TempPathFactory, make: Callable[[Path], object]) -> Path:
-    """Return a copy of the folder that whichever process is first makes; others that share the tests wait for it."""
+    """Return the folder that whichever process is first makes; others that share the tests wait for it."""
     base = folders.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with (shared / f"{name}.lock").open("w") as held:
@@ -85,14 +71,36 @@ def made_once(name: str, folders: pytest.TempPathFactory, make: Callable[[Path],
             beginning = Path(tempfile.mkdtemp(dir=shared))
             make(beginning)
             beginning.rename(made)
-    return Path(shutil.copytree(made, folders.mktemp("copies") / name))
+    return made
+
+
+def copy_of(name: str, folders: pytest.TempPathFactory, make: Callable[[Path], object]) -> Path:
+    """Return a copy of such a folder, which this process may alter."""
+    return Path(shutil.copytree(made_once(name, folders, make), folders.mktemp("copies") / name))
+
+
+def draw_frames(folder: Path) -> None:
+    """Draw forty frames with index masks."""
+    (folder / "images").mkdir()
+    (folder / "masks").mkdir()
+    (folder / "classes.toml").write_text(f"names = {list(CLASS_NAMES)}")
+    for number in range(40):
+        pixels, labels = draw_frame(number)
+        cv2.imwrite(str(folder / "images" / f"{number:03}.png"), pixels)
+        cv2.imwrite(str(folder / "masks" / f"{number:03}.png"), labels)
+
+
+@pytest.fixture(scope="session")
+def mask_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty frames with index masks, one folder for all processes: the run's settings name it. Nobody alters it."""
+    return made_once("masks", tmp_path_factory, draw_frames)
 
 
 @pytest.fixture(scope="session")
 def run(mask_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Card]:
     """Train the tiny network for twenty steps; its folder, and its last card."""
     settings = tiny_settings(mask_folder)
-    folder = made_once("run", tmp_path_factory, lambda out: fit(settings, out, Console(quiet=True)))
+    folder = copy_of("run", tmp_path_factory, lambda out: fit(settings, out, Console(quiet=True)))
     return folder, checkpoint.load(folder / "last.pt")[0]
 
 
@@ -113,5 +121,5 @@ def recipes(run: tuple[Path, Card], tmp_path_factory: pytest.TempPathFactory) ->
             )
             export(run[0], folder / precision, asked)
 
-    folder = made_once("recipes", tmp_path_factory, make)
+    folder = copy_of("recipes", tmp_path_factory, make)
     return {precision: folder / precision for precision in ("fp32", "int8")}
