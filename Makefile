@@ -19,8 +19,9 @@ RUN = $(VENV)/bin/python
 demo: $(VENV)/.runtime
 	$(RUN) -m inspector demo
 
-# Most tests wait for processes. A file stays with one worker, and those with slow tests come first (tests/conftest.py).
-WORKERS ?= auto
+# Most tests wait for processes, so there is one worker more than cores. A file stays with one worker, and those with slow
+# tests come first (tests/conftest.py).
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 PYTEST = $(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # Hundreds of processes need not compile our sources each for itself, also where the shell forbids to keep bytecode.
