@@ -60,6 +60,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     missed: int
     """Frames that are reported as missed."""
     missed_mm: float
+    uneven: tuple[Missed, ...] = ()
+    """Gaps that are not as long as their frames."""
     resent: int = 0
     """Frames that the camera sent more than once."""
     ledger: LedgerWatch | None = None
@@ -185,6 +187,11 @@ def _outcome(mill: Mill, passed: int, resent: int, subscriber: Subscriber | None
                         defects=len(defects),
                         missed=sum(sum(gap.reasons.values()) for gap in missed),
                         missed_mm=sum(gap.end_mm - gap.start_mm for gap in missed),
+                        uneven=tuple(
+                            gap
+                            for gap in missed
+                            if abs(gap.end_mm - gap.start_mm - sum(gap.reasons.values()) * FRAME_MM) > 1e-3
+                        ),
                         resent=resent,
                     )
     raise AssertionError("the coil was not reported as ended")

@@ -44,7 +44,7 @@ def test_what_push_loses_is_reported_to_the_frame(tmp_path: Path) -> None:
     """Of a PUSH socket's frames each is inspected or reported as missed; what was published is journalled."""
     found = survive(tmp_path, KILLS, "push")
     assert found.inspected + found.missed == found.passed, found
-    assert found.missed_mm == pytest.approx(found.missed * FRAME_MM)
+    assert found.missed_mm == pytest.approx(found.missed * FRAME_MM), found.uneven
     assert found.missed > 0
     assert found.published and not found.unrecorded, found
     print(found.ledger)
