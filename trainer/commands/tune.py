@@ -107,17 +107,13 @@ def _exported(given: argparse.Namespace) -> tuple[Path, Settings | None]:
 def _strips(given: argparse.Namespace, settings: Settings | None, folder: Path) -> tuple[LabelledStrip, LabelledStrip]:
     """Return the strip to choose and to measure on."""
     from inspector import recipe
-    from trainer.data.sources import idle_only
-    from trainer.errors import DataError
     from trainer.tuning.strips import halves, labelled_strip
 
     card, measure = recipe.read_card(folder), scale(given)
     if settings:
         return halves(settings, given.source, card, measure)
-    parts = given.calibrate, given.test
-    if idle := idle_only([*given.calibrate, *given.test], given.only):
-        raise DataError(*idle)
+    both = [*given.calibrate, *given.test]
     calibration, test = (
-        labelled_strip(specs, None if idle_only(specs, given.only) else given.only, card, measure) for specs in parts
+        labelled_strip(specs, given.only, card, measure, besides=both) for specs in (given.calibrate, given.test)
     )
     return calibration, test

@@ -39,8 +39,9 @@ def run(given: argparse.Namespace) -> int:
     from trainer.tuning.strips import labelled_strip
 
     card = recipe.read_card(given.recipe)
+    both = [*(given.calibrate or ()), *given.test]
     calibration, test = (
-        labelled_strip(specs, given.only, card, scale(given)) if specs else None
+        labelled_strip(specs, given.only, card, scale(given), besides=both) if specs else None
         for specs in (given.calibrate, given.test)
     )
     assert test, "argparse requires it"

@@ -50,8 +50,9 @@ def run(given: argparse.Namespace) -> int:
     most_lost = MOST_LOST if given.max_lost is None else given.max_lost
     screen = recipe.find(given.screen, Path())
     card = recipe.read_card(given.recipe)
+    both = [*given.calibrate, *given.test]
     calibration, test = (
-        labelled_strip(specs, given.only, card, scale(given)) for specs in (given.calibrate, given.test)
+        labelled_strip(specs, given.only, card, scale(given), besides=both) for specs in (given.calibrate, given.test)
     )
     with hold_folder(given.recipe):
         card = tune_screen(given.recipe, screen, calibration, test, print, most_lost=most_lost, keep=given.keep)

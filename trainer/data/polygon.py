@@ -10,8 +10,6 @@ from trainer.data.rle import Mask
 
 SLACK_PX = 1.0
 """How far annotation tools let a vertex stray past the frame's edge."""
-
-
 STEPS = 4
 """Points looked at on a pixel's length of an outline."""
 

@@ -131,6 +131,7 @@ def frames(
     specs: Sequence[str],
     only: str | None = None,
     *,
+    besides: Sequence[str] = (),
     classes: Sequence[str] | None = None,
     window: Window | None = None,
     size: tuple[int, int] | None = None,
@@ -140,15 +141,15 @@ def frames(
     A spec is a folder, a COCO file, or `sheet:SEED:FRAMES` or `sheet:FIRST-LAST:FRAMES`: FRAMES of each coil,
     optionally followed by `:defects=6,lookalikes=2`, both a metre of strip, and `look=mill`.
 
-    `only` is about folders in Severstal's layout. `classes` are those of a network, and no other may be found; else
-    they are all that the data has. `window` is that of all sources. `size` (height, width) states the line's frames:
-    then images may be of any.
+    `only` is about folders in Severstal's layout, here or among the specs that a command has `besides`. `classes` are
+    those of a network, and no other may be found; else they are all that the data has. `window` is that of all sources.
+    `size` (height, width) states the line's frames: then images may be of any.
 
     Raises:
         DataError: no such folder, none of the layouts, another window stated, an `only` that is about none of them, or
             anything wrong with the files that say what is in the frames.
     """
-    opened = open_all(specs, only, classes=classes, window=window, size=size)
+    opened = open_all(specs, only, besides=besides, classes=classes, window=window, size=size)
     if opened.faults or opened.frames is None:
         raise DataError(*opened.faults)
     return opened.frames
@@ -170,6 +171,7 @@ def open_all(
     specs: Sequence[str],
     only: str | None = None,
     *,
+    besides: Sequence[str] = (),
     classes: Sequence[str] | None = None,
     window: Window | None = None,
     size: tuple[int, int] | None = None,
@@ -185,7 +187,7 @@ def open_all(
         else:
             found.append((spec, source))
             faults += source.faults if isinstance(source, Listing) else ()
-    faults += idle_only(specs, only)
+    faults += idle_only([*specs, *besides], only)
     lists = [STEEL_CLASSES if isinstance(source, SheetFrames) else source.classes for _, source in found]
     states = [source.stated for _, source in found if isinstance(source, Listing)]
     try:

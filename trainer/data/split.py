@@ -65,9 +65,8 @@ def open_data(
         raise DataError(f"{option} stands next to --split or --validate; expected one. Leave one.")
     window = Window(*settings.window) if settings.window else None
     specs = [*settings.data, *settings.validate]
-    is_for_extra = not sources.idle_only(settings.extra, settings.only) and sources.idle_only(specs, settings.only)
-    only = None if is_for_extra else settings.only
-    frames = sources.frames(specs, only, classes=classes, window=window, size=settings.size)
+    only, besides = settings.only, settings.extra
+    frames = sources.frames(specs, only, besides=besides, classes=classes, window=window, size=settings.size)
     if not frames.class_names:
         raise DataError(f"{' '.join(specs)}: has no class; expected one or more to learn. Add frames with defects.")
     check_sizes(frames)

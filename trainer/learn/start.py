@@ -76,7 +76,9 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     train, validation = parts if ranks.first else open_data(settings, run, classes)
     if settings.learn_from:
         train = few_of(train, settings.learn_from, settings.seed)
-    extra = _extra(settings, train, validation, ranks)
+    extra = open_extra(settings, train, validation)
+    if ranks.first and extra:
+        check_labels(extra)
     besides = f" and {len(extra)} besides" if extra else ""
     measuring = f"{len(validation)} to measure on" if len(validation) else "none of its own to measure on"
     console.print(f"{counted(len(train), 'frame')} to learn from{besides}, {measuring}")
@@ -100,14 +102,6 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
                 (run / "split.csv").unlink(missing_ok=True)
             raise
     return Begun(card, network, train, extra, shapes, validation, gaps, ranks)
-
-
-def _extra(settings: Settings, train: Frames, validation: Frames, ranks: Ranks) -> Frames | None:
-    only, size, has_teacher = settings.only, settings.size, settings.teacher is not None
-    extra = open_extra(settings.extra, train, validation, only, size=size, has_teacher=has_teacher)
-    if ranks.first and extra:
-        check_labels(extra)
-    return extra
 
 
 def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[str, Tensor], dict[str, object]] | None:

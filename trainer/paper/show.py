@@ -14,7 +14,6 @@ from inspector.records.recipe import Recipe
 from inspector.words import counted
 from trainer.data import sources
 from trainer.data.samples import Frames
-from trainer.data.severstal import is_severstal
 from trainer.data.split import Part
 from trainer.data.unlabelled import Unlabelled, is_plain, open_plain
 from trainer.errors import DataError
@@ -42,8 +41,7 @@ def open_images(specs: Sequence[str], only: str | None, card: Recipe) -> list[Fr
         elif is_plain(path):
             opened.append(open_plain(path, card.window))
         else:
-            only_here = only if is_severstal(path) else None
-            frames = sources.frames([spec], only_here, classes=names, window=card.window, size=size)
+            frames = sources.frames([spec], only, besides=specs, classes=names, window=card.window, size=size)
             opened.append(frames)
     return opened
 

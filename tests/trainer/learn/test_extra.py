@@ -31,8 +31,9 @@ QUIET = Console(quiet=True)
 def test_copies_of_what_is_measured_on_are_left_out(mask_folder: Path, tmp_path: Path) -> None:
     """Of a copy of the whole set, only the frames that do not measure are learnt from besides."""
     copy = shutil.copytree(mask_folder, tmp_path / "copy")
-    train, validation = open_data(tiny_settings(mask_folder))
-    extra = open_extra([str(copy)], train, validation)
+    settings = tiny_settings(mask_folder, extra=(str(copy),))
+    train, validation = open_data(settings)
+    extra = open_extra(settings, train, validation)
     assert extra is not None
     measured = {validation.name(index).rpartition("/")[2] for index in range(len(validation))}
     names = {extra.name(index).rpartition("/")[2] for index in range(len(extra))}
@@ -49,7 +50,7 @@ def test_only_is_about_frames_besides_too(mask_folder: Path, tmp_path: Path) -> 
     (tmp_path / "train.csv").write_text("ImageId,ClassId,EncodedPixels\n")
     (tmp_path / "manifest.csv").write_text("ImageId,kind\n000.png,boxes\n001.png,masks\n")
     settings = tiny_settings(mask_folder, only="manifest.csv:kind=masks", extra=(str(tmp_path),))
-    extra = open_extra(settings.extra, *open_data(settings), settings.only)
+    extra = open_extra(settings, *open_data(settings))
     assert extra is not None
     assert [extra.name(index) for index in range(len(extra))] == [f"{tmp_path.name}/001"]
     with pytest.raises(DataError, match="works on Severstal's layout alone"):
@@ -58,11 +59,11 @@ def test_only_is_about_frames_besides_too(mask_folder: Path, tmp_path: Path) -> 
 
 def test_images_alone_are_for_a_teacher(mask_folder: Path) -> None:
     """Without one they are refused; with one, every pixel of them is unknown."""
-    train, validation = open_data(tiny_settings(mask_folder))
-    images = str(mask_folder / "images")
+    settings = tiny_settings(mask_folder, extra=(str(mask_folder / "images"),))
+    train, validation = open_data(settings)
     with pytest.raises(DataError, match="images without labels; expected --teacher"):
-        open_extra([images], train, validation)
-    extra = open_extra([images], train, validation, has_teacher=True)
+        open_extra(settings, train, validation)
+    extra = open_extra(replace(settings, teacher="some.pt"), train, validation)
     assert extra is not None and (extra[0].labels == UNKNOWN).all()
 
 
