@@ -1,5 +1,7 @@
 """Files that are files: a pipe in the place of one has its reader wait for ever, and a device never ends.
 
+And who may read them.
+
 Knows: what the system says of a file. Must not know: what is in it.
 """
 
@@ -42,3 +44,16 @@ def read_text(path: Path) -> str:
     Raises: OSError as `opened`; UnicodeDecodeError.
     """
     return read(path).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def share(file: Path | int, like: os.stat_result) -> None:
+    """Let whoever may read a file like that one read this, whatever the umask was: root writes what a service reads.
+
+    Raises: OSError.
+    """
+    there = os.stat(file)
+    if os.geteuid() == 0 and there.st_gid != like.st_gid:
+        os.chown(file, -1, like.st_gid)
+    mode = stat.S_IMODE(there.st_mode)
+    if (shared := mode | like.st_mode & 0o444) != mode:
+        os.chmod(file, shared)

@@ -6,11 +6,11 @@ import errno
 import fcntl
 import os
 import re
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from inspector import plain_file
 from trainer.errors import UserError
 
 PNG = b"\x89PNG"
@@ -53,7 +53,7 @@ def replace_file(path: Path, begins: bytes = b"") -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             if path.exists():
-                _share(file.fileno(), path.stat())
+                plain_file.share(file.fileno(), path.stat())
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
@@ -116,11 +116,3 @@ def hold_folder(folder: Path) -> Iterator[None]:
         raise
     finally:
         os.close(held)
-
-
-def _share(descriptor: int, before: os.stat_result) -> None:
-    """Let whoever could read the file before read the new one, whatever the umask: root tunes what a service reads."""
-    there = os.fstat(descriptor)
-    if os.geteuid() == 0 and there.st_gid != before.st_gid:
-        os.fchown(descriptor, -1, before.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(there.st_mode) | before.st_mode & 0o444)

@@ -13,7 +13,6 @@ import hashlib
 import json
 import logging
 import os
-import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -199,14 +198,9 @@ def replace(path: Path, content: bytes, *, like: Path | None = None) -> None:
 
 
 def share(file: Path | int, like: Path) -> None:
-    """Let whoever may read `like` read a file too, whatever the umask was: root writes it, the service reads it."""
-    with contextlib.suppress(OSError):  # not there, or another user's
-        wanted, there = like.stat(), os.stat(file)
-        if os.geteuid() == 0 and there.st_gid != wanted.st_gid:
-            os.chown(file, -1, wanted.st_gid)
-        mode = stat.S_IMODE(there.st_mode)
-        if (shared := mode | wanted.st_mode & 0o444) != mode:
-            os.chmod(file, shared)
+    """Let whoever may read `like` read a file too; nothing where either is not there, or another user's."""
+    with contextlib.suppress(OSError):
+        plain_file.share(file, like.stat())
 
 
 def read_engine(folder: Path) -> bytes:
