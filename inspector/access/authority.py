@@ -66,8 +66,8 @@ class Authority:
         with self._lock:
             try:
                 signature = folder.signature(self._path)
-                is_early = self._admitted.is_settled or self._clock_ns() < self._again_ns
-                if signature == self._signature and is_early:
+                is_due = not self._admitted.is_settled and self._clock_ns() >= self._again_ns
+                if signature == self._signature and not is_due:
                     self._fault = ""
                     return
                 admitted = folder.read(self._path, self._admitted)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.config.geometry import SIDES
 from inspector.config.severity import SEVERITIES, SeveritySection
 from inspector.records.events import Defect
 from inspector.records.extent import SIZE_DIGITS
@@ -17,7 +18,6 @@ from inspector.records.extent import SIZE_DIGITS
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-SIDES = ("top", "bottom")
 LEVELS: dict[str, int] = {word: level for level, word in enumerate(SEVERITIES)}
 FACTS = ("start_mm", "end_mm", "left_mm", "right_mm", "area_mm2", "confidence", "reach_mm", "far_reach_mm")
 

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inspector.coil.columns import SIDES, Bools, Columns, Floats, Ints, at_least
+from inspector.coil.columns import Bools, Columns, Floats, Ints, at_least
 from inspector.coil.seen import CoilHistory, length_m, stretches
 from inspector.coil.settings import GradingSection, LimitSection
+from inspector.config.geometry import SIDES
 from inspector.config.severity import SEVERITIES, SeveritySection
 from inspector.records.coil import VERDICTS, Grade, Verdict
 from inspector.records.extent import SIZE_DIGITS

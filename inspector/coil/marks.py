@@ -15,7 +15,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 
 import numpy as np
 
-from inspector.coil.columns import SIDES, Columns, Floats, Ints
+from inspector.coil.columns import Columns, Floats, Ints
+from inspector.config.geometry import SIDES
 from inspector.records.events import Repeat
 
 ACROSS_MM = 8.0

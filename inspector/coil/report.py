@@ -21,13 +21,13 @@ import numpy as np
 
 from inspector import __version__
 from inspector.coil import packing
-from inspector.coil.columns import SIDES
 from inspector.coil.marks import marks
 from inspector.coil.pictures import ReportPicture, ReportPictures
 from inspector.coil.seen import CoilHistory
 from inspector.coil.settings import GradingSection
 from inspector.coil.speech import ENGLISH, Speech
 from inspector.coil.words import figures, foot, grades, subtitle, tables
+from inspector.config.geometry import SIDES
 from inspector.config.severity import SeveritySection
 from inspector.records.events import CoilRecord
 

@@ -16,9 +16,9 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from inspector.coil.columns import SIDES, Columns
+from inspector.coil.columns import Columns
 from inspector.coil.marks import marks
-from inspector.config.geometry import Span, as_named
+from inspector.config.geometry import SIDES, Span, as_named
 from inspector.events.history import NEWEST_SEQ, History, Passage
 from inspector.records.coil import Decided
 from inspector.records.coil_file import CoilFile

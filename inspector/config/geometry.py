@@ -31,7 +31,7 @@ ROUNDING_MM = 1e-3
 """Millimetres that are added up are right to this."""
 
 SIDES = ("top", "bottom")
-
+"""Of the strip, in the order in which records number them."""
 Seams = tuple[bool, bool]
 """Whether another camera answers for what lies just beyond, on the left and on the right."""
 
