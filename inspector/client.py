@@ -357,6 +357,7 @@ class Events:
         request = ReplayRequest(self._epoch, after, limit, self._root if prefix is None else prefix, since)
         wait_ms, answer = int(1000 * self._patience_s / REPLAY_TRIES), None
         for _ in range(REPLAY_TRIES):
+            time.sleep(wait_ms / 1000 if answer else 0)  # an error says nothing of what is gone: once more, later
             if not self._replay.poll(wait_ms, zmq.POLLOUT):
                 self._shakes[-1].check()
                 continue  # no inspector is there, or no journal: a send would wait for ever
@@ -370,7 +371,6 @@ class Events:
                     return None  # some other program answers there
                 if not answer[0].error or self._epoch not in (None, answer[0].epoch):
                     return answer
-                time.sleep(wait_ms / 1000)  # it says nothing of what is gone
         return answer
 
     # --- messages -----------------------------------------------------------------------------------------
