@@ -46,7 +46,7 @@ class Options(msgspec.Struct, frozen=True):
 
 
 USUAL_FRAMES = 16
-"""The most in a batch that a CPU gains anything by."""
+"""In a batch on a CPU, whose time grows with the frames in it: beyond that `check` has a remark."""
 PLAIN = Options()
 Load = Callable[[Prepared, Options], Loaded]
 """What `load` does."""
