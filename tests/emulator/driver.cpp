@@ -60,6 +60,7 @@ CUresult state() {
 
 std::mutex streams_lock;
 std::map<Stream*, std::shared_ptr<Line>> streams;
+Host* const host = new Host();  // never destroyed: lines ask it to the end
 
 Stream* stream_of(CUstream handle) {
     static Stream* usual = [] {
@@ -323,7 +324,7 @@ API cuEventElapsedTime_v2(float* ms, CUevent first, CUevent second) {
 }
 API cuLaunchHostFunc(CUstream stream, CUhostFn function, void* data) {
     AT_WORK;
-    stream_of(stream)->put([=] { function(data); });
+    stream_of(stream)->put([=] { host->call([=] { function(data); }); });
     return CUDA_SUCCESS;
 }
 API cuModuleLoadDataEx(CUmodule* module, const void*, unsigned int, CUjit_option*, void**) {
@@ -345,6 +346,7 @@ API cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned,
 
 // For the emulated TensorRT: what a kernel does that writes where nobody may.
 extern "C" __attribute__((visibility("default"))) void emulatedBreak() { broken = CUDA_ERROR_ILLEGAL_ADDRESS; }
+extern "C" __attribute__((visibility("default"))) void emulatedEnd() { host->end(); }
 
 // --- graphs --------------------------------------------------------------------------------------------------
 

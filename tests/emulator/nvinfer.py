@@ -8,6 +8,7 @@ One batch is computed at a time, as on one card, whoever gave it; of those that 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import enum
@@ -38,6 +39,7 @@ CUDA = tuple(map(int, os.environ.get("EMULATED_CUDA", "13.1").split(".")))
 HOST_FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 _driver = ctypes.CDLL("libcuda.so.1")
+atexit.register(_driver.emulatedEnd)  # before the interpreter goes, while ctypes lets a batch under way come to its end
 _core = ov.Core()
 _running: set[int] = set()  # scratch memory in use
 _lock = threading.Lock()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -165,6 +166,44 @@ def test_a_context_that_breaks_under_the_line_ends_it_with_1(
     assert "Traceback" not in words and "openvino" not in words and "PyCUDA" not in words
 
 
+ENDS = """
+import sys
+import time
+import numpy as np
+from pathlib import Path
+from inspector import recipe
+from inspector.engines import choice
+from inspector.engines.settings import EngineSection
+from tests.emulator import nvinfer
+
+
+class Last:  # the interpreter takes its time to end: whoever asks for its lock meanwhile is stopped there
+    def __del__(self, sleep=time.sleep):
+        sleep(1)
+
+
+folder = Path(sys.argv[1])
+card, model = recipe.load(folder)
+engine = choice.load(EngineSection(kind="tensorrt"), card, model, 1, folder, unverified=True)
+_last = Last()  # goes before the engine does
+engine.submit(np.zeros((1, card.height, card.width), np.uint8))
+while not nvinfer.Context.batches:
+    time.sleep(0.001)
+time.sleep(0.03)  # OpenVINO, which has given Python's lock back, is at it
+"""
+
+
+@only_rtx
+@pytest.mark.usefixtures("flavour")
+def test_a_process_may_end_while_its_batch_is_computed(tmp_path: Path) -> None:
+    """On a real card nothing of it is Python; of the emulated one's batches the interpreter waits for, or it aborts."""
+    folder = write_recipe(tmp_path, size=(2048, 4096))
+    done = python("-m", "deploy", "convert", str(folder), "--precision", "fp32", "--batches", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = python("-c", ENDS, str(folder))
+    assert done.returncode == 0, done.stderr
+
+
 def test_overload_pins_nothing(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every batch that can exist at once has pinned memory from the start, also where each has suspicious frames."""
     monkeypatch.setenv("EMULATED_GPU_DELAY_US", "20000")
@@ -178,17 +217,19 @@ def test_overload_pins_nothing(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @only_rtx
-def test_a_slow_start_of_each_batch_loses_no_frame(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that takes 20 ms for a batch of any size keeps up with 100 frames a second that may not wait."""
+def test_a_slow_start_of_each_batch_makes_larger_batches(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that takes 20 ms for a batch of any size gets frames together that come 10 ms apart: so it keeps up."""
     monkeypatch.setenv("EMULATED_PACE_US", "20000,0")
-    mill.write(overload="drop-newest", extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 4\nwait_ms = 1\n')
+    mill.write(extra='[engine]\nkind = "tensorrt"\n[batch]\nmax_frames = 4\nwait_ms = 1\n')
+    sent_s = []
     with mill, Camera(mill) as camera:
         for _ in range(200):
             camera.send()
+            sent_s.append(time.monotonic())
             time.sleep(0.01)
         mill.until(200)
-        assert mill.metric("inspector_frames_dropped_total") == 0
-        assert mill.metric("inspector_batch_frames_count") < 150  # batches of one would be 200
+        near = sum(after - before < 0.02 for before, after in pairwise(sent_s))  # all, unless the machine is busy
+        assert mill.metric("inspector_batch_frames_count") < 200 - near / 4
 
 
 def test_another_model_of_gpu_needs_an_engine_of_its_own(mill: Mill, flavour: Flavour) -> None:

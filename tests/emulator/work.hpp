@@ -86,6 +86,32 @@ struct Line {
     }
 };
 
+// Python that runs as a piece of work must not be on its way when the interpreter ends: what waits for its lock then is
+// unwound through these frames, which aborts the process.
+struct Host {
+    std::mutex lock;
+    std::condition_variable changed;
+    int busy = 0;
+    bool ended = false;
+
+    void call(const Work& function) {
+        {
+            std::lock_guard<std::mutex> guard(lock);
+            if (ended) return;
+            ++busy;
+        }
+        function();
+        std::lock_guard<std::mutex> guard(lock);
+        --busy;
+        changed.notify_all();
+    }
+    void end() {
+        std::unique_lock<std::mutex> guard(lock);
+        ended = true;
+        changed.wait(guard, [this] { return !busy; });
+    }
+};
+
 struct Graph {
     std::vector<Work> works;
 };
