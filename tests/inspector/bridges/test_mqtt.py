@@ -227,7 +227,7 @@ def test_a_password_is_asked_for(tmp_path: Path, line: Line, right: bool) -> Non
 def test_what_the_rights_forbid_is_not_lost(tmp_path: Path, line: Line) -> None:
     """A broker that refuses the topic is asked again: the cursor stays before the event, and the log says why."""
     rights = tmp_path / "rights"
-    rights.write_text("topic read #\n")
+    rights.write_text(f"topic read #\ntopic write {STATUS}\n")
     rights.chmod(0o644)
     line.say(COIL)
     with (
