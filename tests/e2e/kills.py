@@ -197,9 +197,7 @@ def _outcome(mill: Mill, passed: int, resent: int, subscriber: Subscriber | None
                         missed=sum(sum(gap.reasons.values()) for gap in missed),
                         missed_mm=sum(map(_length_mm, missed)),
                         uneven=tuple(
-                            gap
-                            for gap in missed
-                            if abs(_length_mm(gap) - sum(gap.reasons.values()) * FRAME_MM) > 1e-3
+                            gap for gap in missed if abs(_length_mm(gap) - sum(gap.reasons.values()) * FRAME_MM) > 1e-3
                         ),
                         resent=resent,
                     )

@@ -18,6 +18,7 @@ from inspector.drawing.palette import FAINT, HAIR, INK, MARGIN_PX, PAGE_PX, PAPE
 from inspector.words import counted
 from trainer.data.census import Census, Facts
 from trainer.data.samples import Frames, Sample
+from trainer.data.sizes import size_words
 from trainer.files import PNG, replace_file
 
 HEAD_PX, SECTION_PX, CAPTION_PX, GAP_PX = 132, 62, 30, 20
@@ -115,7 +116,7 @@ def _spread(some: Sequence[Facts], count: int) -> list[Facts]:
 def _head(painter: Painter, census: Census, class_names: Sequence[str], title: str) -> None:
     words = title if painter.width(title, TITLE) < PAGE_PX - 2 * MARGIN_PX else f"{title[:70]} ..."
     painter.text((MARGIN_PX, 66), words, TITLE)
-    sizes = ", ".join(f"{width} x {height} px" for (height, width), _ in census.sizes()[:3])
+    sizes = size_words((facts.height_px, facts.width_px) for facts in census.facts)
     note = f"{counted(len(census.facts), 'frame')} of {sizes}. x runs across the strip, y along it. Outlines: "
     x = painter.text((MARGIN_PX, 102), note, NOTE)
     for class_id, name in enumerate(class_names, 1):

@@ -5,7 +5,8 @@ Knows sizes; must not know formats or networks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,9 @@ LEAST_PX = 32
 """A recipe's smallest side."""
 MOST_PX = 2**22
 """Pixels of a frame beyond which the others are surely not meant to be padded to it."""
+
+NAMED = 3
+"""Sizes that are listed where words have little room."""
 
 
 class CutFrames(Derived):
@@ -112,6 +116,13 @@ def line_size(sizes: Sequence[Size], stated: Size | None) -> Size:
 def exceeds(size: Size, most: Size) -> bool:
     """Say whether a frame of one size does not fit into another."""
     return size[0] > most[0] or size[1] > most[1]
+
+
+def size_words(sizes: Iterable[Size]) -> str:
+    """Return the sizes of frames in words: the most common first, and how many others there are."""
+    common = [f"{width} x {height} px" for (height, width), _ in Counter(sizes).most_common()]
+    others = len(common) - NAMED
+    return ", ".join(common[:NAMED]) + (f" and {counted(others, 'other size')}" if others > 0 else "")
 
 
 def fit_words(frames: Frames, size_px: Size) -> str:

@@ -14,6 +14,7 @@ from inspector.records.recipe import Recipe
 from inspector.words import counted
 from trainer.data import sources
 from trainer.data.samples import Frames
+from trainer.data.sizes import size_words
 from trainer.data.split import Part
 from trainer.data.unlabelled import Unlabelled, is_plain, open_plain
 from trainer.errors import DataError
@@ -51,7 +52,6 @@ def infer(engine: Segmenter, card: Recipe, sources: Sequence[Frames], count: int
 
     Raises:
         DataError: more frames than a page takes, or one that cannot be read.
-        ValueError: a frame of another size than the recipe's.
         EngineError: the engine failed.
     """
     total = sum(map(len, sources))
@@ -87,7 +87,7 @@ def describe(card: Recipe, engine: Segmenter, frames: Sequence[Shown], total: in
         title=f"{card}",
         notes=(
             f"{card.encoder}, {card.precision}, on {engine.name}; trained on {card.trained_on}",
-            f"{shown} of {card.width} x {card.height} px: x runs across the strip, y along it.",
+            f"{shown} of {size_words(frame.pixels.shape for frame in frames)}: x runs across the strip, y along it.",
         ),
         foot=tuple(foot),
         class_names=[kind.name for kind in card.classes],

@@ -10,12 +10,13 @@ from hypothesis.extra.numpy import arrays
 
 from inspector import recipe
 from inspector.drawing.canvas import Rect
+from inspector.engines.openvino import OpenVino
 from trainer.__main__ import main
 from trainer.data.samples import CLASS_NAMES, Plane
 from trainer.data.unlabelled import Unlabelled
 from trainer.paper import overlay
 from trainer.paper.figure import Page, Shown, draw
-from trainer.paper.show import open_images
+from trainer.paper.show import describe, infer, open_images
 
 LABELS = arrays(np.uint8, (6, 9), elements=st.integers(0, 4))
 
@@ -125,6 +126,20 @@ def test_images_alone_have_no_truth(recipes: dict[str, Path], mask_folder: Path,
     out = tmp_path / "plain.png"
     assert main(["show", str(recipes["fp32"]), str(images[0]), "--out", str(out)]) == 0
     assert not any(has(picture(out), colour) for _, colour in overlay.ERRORS.values())
+
+
+def test_frames_are_shown_in_sizes_of_their_own(recipes: dict[str, Path], tmp_path: Path) -> None:
+    """A frame larger than the recipe is looked at in tiles, as on the line; the page does not call it one of them."""
+    card, model = recipe.load(recipes["fp32"])
+    engine = OpenVino(card, model)
+    sides = [(card.height * down, card.width * across) for down, across in ((2, 1), (1, 1), (1, 1), (2, 2), (3, 1))]
+    for number, size in enumerate(sides):
+        assert cv2.imwrite(str(tmp_path / f"{number}.png"), np.full(size, 90, np.uint8))
+    shown = list(infer(engine, card, open_images([str(tmp_path)], None, card), None))
+    assert [frame.found.shape for frame in shown] == sides
+    h, w = card.height, card.width
+    words = describe(card, engine, shown, len(shown)).notes[1]
+    assert words.startswith(f"5 frames of {w} x {h} px, {w} x {2 * h} px, {2 * w} x {2 * h} px and 1 other size: x ")
 
 
 @pytest.mark.parametrize(
