@@ -87,9 +87,13 @@ def html(
     ).encode()
 
 
-def body(made: CoilRecord, note: str = "", pictures: str = "", by: Speech = ENGLISH) -> str:
-    """What the page shows, without what makes it a file: the places that `page.js` fills stand empty in it."""
+def body(made: CoilRecord, note: str = "", pictures: str = "", by: Speech = ENGLISH, *, today: str = "") -> str:
+    """What the page shows, without what makes it a file: the places that `page.js` fills stand empty in it.
+
+    `today`: the grade by today's rules, where that is another than the one that was recorded.
+    """
     grade = by.known("grade", made.grade)
+    now = by.t("grade_today", grade=by.known("grade", today)) if today else ""
     return _filled(
         "body.html",
         {
@@ -102,6 +106,7 @@ def body(made: CoilRecord, note: str = "", pictures: str = "", by: Speech = ENGL
             "so_far": escape(by.t("so_far")) if made.is_partial else "",
             "subtitle": subtitle(made, by),
             "figures": figures(made, by),
+            "today": f'<p class="note">{escape(now)}</p>' if now else "",
             "grades": grades(made, by),
             "tables": tables(made, by),
             "small": by.units.small,

@@ -56,7 +56,7 @@ class CoilApi:
         made = await run_sync(coils.shown, watch.line, *which, limiter=self._readers)
         meta = msgspec.Raw(made.packed.meta.encode())
         by = speech(asked.get("language", ""), UNITS.get(asked.get("units", ""), METRIC), asked.get("zone", ""))
-        body = report.body(made.record, by=by)
+        body = report.body(made.record, today=made.today, by=by)
         of_page = {"stamp": made.stamp, "record": made.record, "is_newest": made.is_newest}
         return answered({**of_page, "body": body, "meta": meta})
 

@@ -1,7 +1,7 @@
 """Coils of a line, from its journal: the list, a coil's page, and what the page's script draws.
 
-Laws: the journal is only read. A coil that is over is read
-once while it is among the last few. What a page is made of comes from one reading.
+Laws: the journal is only read. A coil that is over is read once while it is among the last few, and stands as it was
+recorded at its end, whatever the rules of today say. What a page is made of comes from one reading.
 
 Knows: the journal's history, the coil's record and report. Must not know: HTTP.
 """
@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ import msgspec
 from inspector.archive.pictures import is_archive
 from inspector.coil import report
 from inspector.coil.pictures import chosen, worst
-from inspector.coil.record import record
+from inspector.coil.record import as_recorded, record
 from inspector.coil.report import Packed
-from inspector.coil.seen import gather, totals
+from inspector.coil.seen import covered, gather, totals
 from inspector.events.history import History, Passage
 from inspector.records.coil import inspected_length_m, per_100_m
 from inspector.records.events import CoilRecord, Decision
@@ -66,6 +67,9 @@ class CoilPage(msgspec.Struct, frozen=True):
     read_s: float
     """When it was made, monotonic clock."""
     record: CoilRecord
+    """That of the coil's end, where the journal has one."""
+    today: str
+    """The grade that today's rules give, where that is another."""
     packed: Packed
     worst: tuple[str, ...]
     """Ids of the worst defects."""
@@ -98,7 +102,8 @@ class Coils:
             by_defect = first_seq is None and defect
             passage = history.coil_with(coil, defect) if by_defect else history.coil(coil, first_seq)
             decisions = tuple(event.seq for event, _ in history.events(passage, Decision))
-            key = (coil, passage.first_seq, passage.last_seq, passage.ended, decisions)
+            recorded = history.records(passage) if passage.is_over else []
+            key = (coil, passage.first_seq, passage.last_seq, passage.ended, decisions, len(recorded))
             with self._lock:
                 if line is not self._line:  # its rules may be others
                     self._shown.clear()
@@ -107,7 +112,7 @@ class Coils:
                 if found and (passage.is_over or time.monotonic() - found.read_s < FRESH_S):
                     self._shown.move_to_end(key)
                     return found
-            made = _shown(line, history, passage)
+            made = _shown(line, history, passage, recorded)
         with self._lock:
             if not passage.is_over and key in self._shown:  # somebody may still ask for its parts
                 before = self._shown.pop(key)
@@ -153,9 +158,11 @@ def _entry(history: History, passage: Passage) -> ListedCoil:
     )
 
 
-def _shown(line: Line, history: History, passage: Passage) -> CoilPage:
-    seen = gather(history, passage, line.spans, keep="ids")
-    made = record(seen, line.gradings, line.severities, line.by_grade)
+def _shown(line: Line, history: History, passage: Passage, recorded: Sequence[CoilRecord]) -> CoilPage:
+    seen = gather(history, passage, covered(recorded[-1]) if recorded else line.spans, keep="ids")
+    graded = record(seen, line.gradings, line.severities, line.by_grade)
+    made = as_recorded(graded, recorded)
     packed = report.pack(seen, line.gradings, line.severities, classes=line.classes)
     ids = tuple(seen.ids[place] for place in worst(seen, line.severities)[:PICTURED])
-    return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, packed, ids, passage.is_newest)
+    today = graded.grade if graded.grade != made.grade else ""
+    return CoilPage(secrets.token_urlsafe(9), time.monotonic(), made, today, packed, ids, passage.is_newest)

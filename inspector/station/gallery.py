@@ -8,6 +8,8 @@ Knows: sidecars, what people stated of a defect. Must not know: HTTP, who may la
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
 import time
 from collections import Counter
@@ -98,7 +100,7 @@ class Gallery:
         self._lock = threading.Lock()
 
     def tiles(self, archive: Path) -> list[GalleryTile]:
-        """All defects with a crop, the newest first."""
+        """All defects with a crop, the newest first; of `MOST` crops, and the rest of that coil."""
         with self._lock:
             found: dict[tuple[str, str], GalleryTile] = {}
             seen, kept = 0, dict[Path, tuple[int, list[GalleryTile]]]()
@@ -121,8 +123,8 @@ class Gallery:
             changed_ns = folder.stat().st_mtime_ns
             if (known := self._folders.get(folder)) and known[0] == changed_ns:
                 return known
-            paths = sorted(folder.glob("*.json"), key=lambda path: int(path.stem.rpartition("-")[2]))
-        except (OSError, ValueError):  # it went meanwhile; a file that is none of ours
+            paths = sorted(folder.glob("*-*.json"), key=_place)
+        except OSError:  # it went meanwhile
             return None
         tiles = [tile for path in paths if (tile := _tile(archive, path)) and tile.defect]
         return (0 if time.time_ns() - changed_ns < SETTLED_NS else changed_ns), tiles
@@ -163,15 +165,22 @@ def progress(tiles: Iterable[GalleryTile], classes: Sequence[str]) -> list[Progr
 
 
 def _folders(archive: Path) -> list[Path]:
-    """Folders of coils: those with labels first, else the newest days first."""
-    folders: list[Path] = []
+    """Folders of coils, the newest days first; of a day those with labels first."""
+    days: list[tuple[str, bool, Path]] = []
     for kind in (LABELLED, SEEN):
-        try:
-            for day in sorted(under(archive / kind, "*"), reverse=True):
-                folders += under(day, "*")
-        except OSError:  # a folder that cannot be read
-            continue
+        with contextlib.suppress(OSError):  # a folder that cannot be read
+            days += [(day.name, kind == LABELLED, day) for day in under(archive / kind, "*")]
+    folders: list[Path] = []
+    for *_, day in sorted(days, reverse=True):
+        with contextlib.suppress(OSError):
+            folders += under(day, "*")
     return folders
+
+
+def _place(sidecar: Path) -> tuple[int, str]:
+    """Which of its defect's crops a sidecar is of; a file that is none of ours comes last, and `_tile` sees that."""
+    number = sidecar.stem.rpartition("-")[2]
+    return (int(number) if number.isdecimal() and number.isascii() else sys.maxsize), sidecar.name
 
 
 def _tile(archive: Path, path: Path) -> GalleryTile | None:

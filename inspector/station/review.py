@@ -166,14 +166,19 @@ class Review:
         if self._exports:
             out = Path(self._exports) / name
             return {"folder": str(out), **msgspec.to_builtins(review.export(watch.line.archive, out, choice))}
-        if self._made:
-            self._made[2].cleanup()
         room = tempfile.TemporaryDirectory(prefix="station-")
-        done = review.export(watch.line.archive, Path(room.name) / name, choice)
-        file = Path(shutil.make_archive(f"{room.name}/{name}", "zip", room.name, name))
-        shutil.rmtree(Path(room.name) / name)
-        self._made = secrets.token_urlsafe(9), file, room
-        return {"id": self._made[0], "bytes": file.stat().st_size, **msgspec.to_builtins(done)}
+        try:
+            done = review.export(watch.line.archive, Path(room.name) / name, choice)
+            file = Path(shutil.make_archive(f"{room.name}/{name}", "zip", room.name, name))
+            shutil.rmtree(Path(room.name) / name)
+            size = file.stat().st_size
+        except BaseException:
+            room.cleanup()
+            raise
+        before, self._made = self._made, (secrets.token_urlsafe(9), file, room)
+        if before:
+            before[2].cleanup()
+        return {"id": self._made[0], "bytes": size, **msgspec.to_builtins(done)}
 
     async def exported(self, request: Request) -> Response:
         """The newest training set, as a file."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
+from inspector.coil import report
 from inspector.coil.record import record
 from inspector.coil.seen import gather
+from inspector.coil.settings import GradingSection, LimitSection
 from inspector.events.history import History
 from inspector.station import lines
 from inspector.station.coils import Coils
@@ -38,3 +42,20 @@ def test_a_coil_that_goes_on_after_a_restart_has_no_grade_yet(tmp_path: Path) ->
     journal.close()
     assert (runs.first_seq, runs.ended) == (over.first_seq, ""), "the same coil goes on"
     assert (runs.grade, runs.defects, runs.length_m) == ("", 9, 31.0)
+
+
+def test_a_coil_keeps_the_grade_that_it_was_given(tmp_path: Path) -> None:
+    """Its page shows what its record says, as list and decisions do, and next to it what today's rules would say."""
+    line, journal, coils = lines.read(line_file(tmp_path)), new_journal(tmp_path / "journal"), Coils()
+    write_coil(journal, "C1", 3, 25.0)
+    strict = GradingSection(name="any", version="1", limit=(LimitSection(name="all", grade="block", max_count=0),))
+    runs = coils.shown(line, "C1", None)
+    assert (runs.record.grade, runs.today) == ("ungraded", "")
+    with History(tmp_path / "journal") as history:
+        write(journal, [record(gather(history, history.coil("C1"), line.spans), [strict])])
+    journal.close()
+    lenient = msgspec.structs.replace(strict, version="2", limit=())
+    for rules, today in ((strict, ""), (lenient, "hold")):
+        page = coils.shown(msgspec.structs.replace(line, gradings=(rules,)), "C1", None)
+        assert (page.record.grade, page.record.grades[0].version, page.today) == ("block", "1", today)
+        assert ("by those of today its grade is hold" in report.body(page.record, today=page.today)) == bool(today)

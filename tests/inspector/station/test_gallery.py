@@ -17,6 +17,7 @@ from inspector.records.commands import Relabel
 from inspector.records.events import Labelled
 from inspector.records.extent import Extent
 from inspector.records.stages import Crop, Detection, Placed
+from inspector.station import gallery
 from inspector.station.gallery import Gallery, GalleryQuery, chosen, one, progress
 from inspector.station.opinions import OpinionReader
 from tests.coil_journals import new_journal
@@ -55,11 +56,11 @@ def label(store: Store, number: int, label: str) -> None:
 
 def test_a_defect_is_one_tile_as_it_stands(store: Store) -> None:
     """However many crops it has; a label and its end are seen at once."""
-    gallery = Gallery()
-    assert sorted(tile.defect for tile in gallery.tiles(store.folder)) == [name(0), name(1), name(2)]
+    tiles_of = Gallery().tiles
+    assert sorted(tile.defect for tile in tiles_of(store.folder)) == [name(0), name(1), name(2)]
     label(store, 0, "bright")
     label(store, 2, "dark")
-    found = {tile.defect: tile for tile in gallery.tiles(store.folder)}
+    found = {tile.defect: tile for tile in tiles_of(store.folder)}
     stands = found[name(0)].label
     assert stands and stands.name == "bright" and (store.folder / found[name(0)].image).is_file()
     assert one(store.folder, "C/1", name(0)) == found[name(0)]
@@ -69,13 +70,26 @@ def test_a_defect_is_one_tile_as_it_stands(store: Store) -> None:
         ("bright", 0, 0, 0),
     ]
     label(store, 0, "")
-    assert [tile.label for tile in gallery.tiles(store.folder) if tile.defect == name(0)] == [None]
+    assert [tile.label for tile in tiles_of(store.folder) if tile.defect == name(0)] == [None]
 
 
 def test_a_stray_file_hides_no_defect(store: Store) -> None:
-    """As a file manager leaves one between the folders of days."""
+    """As a file manager leaves one between the folders of days, or a person in a coil's."""
     (store.folder / "seen" / ".DS_Store").write_bytes(b"junk")
-    assert len(Gallery().tiles(store.folder)) == 3
+    sidecar = next((store.folder / "seen").glob("*/*/*-0.json"))
+    for stray in ("notes.json", "the-notes.json", f"Copy of {sidecar.stem} (1).json", "a-\u0663.json"):
+        (sidecar.parent / stray).write_bytes(b"{}" if "notes" in stray else sidecar.read_bytes())
+    tiles = Gallery().tiles(store.folder)
+    assert len(tiles) == 3 and all((store.folder / tile.image).is_file() for tile in tiles)
+
+
+def test_the_newest_days_are_looked_through(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are more crops than are looked through, old ones with labels do not stand before new ones without."""
+    label(store, 0, "bright")
+    (day,) = (store.folder / "labelled").iterdir()
+    day.rename(day.with_name("2020-01-01"))
+    monkeypatch.setattr(gallery, "MOST", 2)
+    assert [tile.defect for tile in Gallery().tiles(store.folder)] == [name(2), name(1)]
 
 
 def test_what_is_wanted_comes_in_its_order(store: Store) -> None:
