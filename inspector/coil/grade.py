@@ -132,12 +132,17 @@ def _not_seen(seen: CoilHistory, rules: GradingSection, missed_m: float) -> Iter
             f"{counted(len(seen.crowded), 'frame')} showed more than can be listed (the first at "
             f"{first.start_mm / 1000:.3f} m), {rules.max_crowded} are allowed",
         )
-    from_mm, to_mm = zone_mm(seen, rules)
-    if seen.passage.is_over and rules.head_m + rules.tail_m and to_mm <= from_mm:
-        length = f"{seen.length_mm / 1000:.3f} m"
-        yield Finding(rules.missed, f"nothing is graded: all {length} lie in the dead zones of head and tail")
+    if seen.passage.is_over and _is_dead(seen, rules):
+        yield Finding(rules.missed, f"nothing is graded: all {seen.length_mm / 1000:.3f} m lie in dead zones")
     if not seen.passage.is_whole:
         yield Finding(rules.missed, "the journal no longer holds all of this coil")
+
+
+def _is_dead(seen: CoilHistory, rules: GradingSection) -> bool:
+    """Whether dead zones of head, tail and welds together cover the coil from end to end."""
+    reach_m = rules.weld_m if seen.welds_mm else 0.0
+    between = outside([zone_mm(seen, rules)], seen.welds_mm, 1000 * reach_m)
+    return rules.head_m + rules.tail_m + reach_m > 0 and length_m(between) <= NEAR_MM / 1000
 
 
 def _behind_m(seen: CoilHistory, rules: GradingSection) -> float:

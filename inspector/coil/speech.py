@@ -38,7 +38,9 @@ FORMS: Mapping[str, re.Pattern[str]] = {
         r"(?P<count>\d+) frames? showed more than can be listed \(the first at (?P<first>[\d.]+ m)\), (?P<allowed>\d+) "
         r"are allowed"
     ),
-    "reason.dead": re.compile(r"nothing is graded: all (?P<length>[\d.]+ m) lie in the dead zones of head and tail"),
+    "reason.dead": re.compile(
+        r"nothing is graded: all (?P<length>[\d.]+ m) lie in (?:dead zones|the dead zones of head and tail)"
+    ),
     "reason.part": re.compile(r"the journal no longer holds all of this coil"),
     "reason.count": re.compile(
         r"(?P<count>\d+) (?P<noun>(?:\w+ )?defect|repeating mark|alarm)s?(?: \((?P<classes>.*?)\))?"
@@ -47,7 +49,7 @@ FORMS: Mapping[str, re.Pattern[str]] = {
         re.S,
     ),
 }
-"""The sentences that `grade.py` writes."""
+"""The sentences that `grade.py` writes, and wrote in journals of before."""
 
 
 class Speech(msgspec.Struct, frozen=True):

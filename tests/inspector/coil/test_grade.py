@@ -174,10 +174,24 @@ def test_a_coil_of_dead_zones_alone_is_not_released() -> None:
     found = grade(seen(at(50.0)), rules(limit(), head_m=60.0, tail_m=40.0))
     assert (found.grade, found.graded, found.left_out) == ("hold", 0, 1)
     (reason,) = found.reasons
-    assert reason == "hold: nothing is graded: all 100.000 m lie in the dead zones of head and tail"
+    assert reason == "hold: nothing is graded: all 100.000 m lie in dead zones"
     assert grade(seen(at(50.0)), rules(limit(), head_m=60.0, tail_m=40.0, missed="block")).grade == "block"
     assert grade(seen(), rules(limit(), head_m=60.0, tail_m=39.9)).grade == "release"
     assert grade(seen(at(50.0), is_over=False), rules(limit(), head_m=100.0)).grade == "release"
+
+
+def test_a_coil_that_dead_zones_of_welds_cover_is_not_released() -> None:
+    """Alone, or with those of head and tail: nothing counts there, no defect and no missed strip."""
+    ends_mm, gap = (0.0, 100_000.0), missed(5.0, 95.0)
+    alone = grade(seen(at(20.0), missed=[gap], welds_mm=ends_mm), rules(limit(), weld_m=60.0))
+    assert (alone.grade, alone.graded, alone.missed_m) == ("hold", 0, 0.0)
+    assert alone.reasons == ("hold: nothing is graded: all 100.000 m lie in dead zones",)
+    for zones in ({"head_m": 40.0}, {"tail_m": 40.0}, {"head_m": 20.0, "tail_m": 20.0}):
+        middle = rules(limit(), weld_m=60.0, **zones)
+        assert grade(seen(at(1.0), welds_mm=(100_000.0, 0.0)), middle).grade == "hold"
+    assert grade(seen(at(20.0), welds_mm=ends_mm), rules(limit(), weld_m=49.9)).grade == "release"
+    assert grade(seen(at(20.0)), rules(weld_m=60.0)).grade == "release"  # no weld is there
+    assert grade(seen(at(20.0), welds_mm=ends_mm, is_over=False), rules(limit(), weld_m=60.0)).grade == "release"
 
 
 @given(st.floats(0, 5), st.floats(0.001, 5))

@@ -75,8 +75,12 @@ def test_each_reason_is_put_into_the_readers_words(limits: list[LimitSection], u
             "halten: Bilder, die mehr zeigten, als sich auflisten lässt: 2 (das erste bei 7,000 m); erlaubt: 0",
         ),
         (
-            "hold: nothing is graded: all 5.120 m lie in the dead zones of head and tail",
-            "halten: nichts bewertet: alle 5,120 m liegen in den Totzonen von Kopf und Ende",
+            "hold: nothing is graded: all 5.120 m lie in dead zones",
+            "halten: nichts bewertet: alle 5,120 m liegen in Totzonen",
+        ),
+        (
+            "hold: nothing is graded: all 5.120 m lie in the dead zones of head and tail",  # journals of before
+            "halten: nichts bewertet: alle 5,120 m liegen in Totzonen",
         ),
         (
             "hold: the journal no longer holds all of this coil",
