@@ -119,10 +119,10 @@ def _not_seen(seen: CoilHistory, rules: GradingSection, missed_m: float) -> Iter
             f"up to {maybe_m:.3f} m of graded strip may not have been inspected, as frames were lost while the coil "
             f"ended, {rules.max_missed_m:g} m are allowed",
         )
-    if unknown_mm := _unknown_mm(seen, rules):
+    if unknown_mm := _unknown_mm(seen):
         yield Finding(
             rules.missed,
-            f"graded strip of unknown length was not inspected in {counted(len(unknown_mm), 'place')} (the first at "
+            f"strip of unknown length was not inspected in {counted(len(unknown_mm), 'place')} (the first at "
             f"{unknown_mm[0] / 1000:.3f} m)",
         )
     if len(seen.crowded) > rules.max_crowded:
@@ -152,16 +152,13 @@ def _behind_m(seen: CoilHistory, rules: GradingSection) -> float:
     return sum(max(0.0, at_most_mm - dead_mm) for at_most_mm in behind_mm) / 1000
 
 
-def _unknown_mm(seen: CoilHistory, rules: GradingSection) -> list[float]:
-    """Where graded strip passed unseen of which nobody knows how long it was; all cameras, in order."""
-    from_mm, to_mm = zone_mm(seen, rules)
+def _unknown_mm(seen: CoilHistory) -> list[float]:
+    """Where strip passed unseen of which nobody knows how long it was; all cameras, in order.
+
+    Within dead zones too: it may have reached out of them.
+    """
     places = {(gap.camera, gap.end_mm) for gap in seen.missed if not UNKNOWN.isdisjoint(gap.reasons)}
-    reach_mm = 1000 * rules.weld_m
-    return sorted(
-        at_mm
-        for _, at_mm in places
-        if from_mm <= at_mm <= to_mm and all(abs(at_mm - weld_mm) >= reach_mm for weld_mm in seen.welds_mm)
-    )
+    return sorted(at_mm for _, at_mm in places)
 
 
 def _beyond(

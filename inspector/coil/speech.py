@@ -31,7 +31,7 @@ FORMS: Mapping[str, re.Pattern[str]] = {
         r"ended, (?P<allowed>\S+ m) are allowed"
     ),
     "reason.unknown": re.compile(
-        r"graded strip of unknown length was not inspected in (?P<count>\d+) places? "
+        r"(?:graded )?strip of unknown length was not inspected in (?P<count>\d+) places? "
         r"\(the first at (?P<first>[\d.]+ m)\)"
     ),
     "reason.crowded": re.compile(

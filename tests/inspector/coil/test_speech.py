@@ -67,8 +67,12 @@ def test_each_reason_is_put_into_the_readers_words(limits: list[LimitSection], u
             "halten: 0,480 m des bewerteten Bandes nicht geprüft; erlaubt: 0 m",
         ),
         (
+            "hold: strip of unknown length was not inspected in 1 place (the first at 7.000 m)",
+            "halten: Stellen mit ungeprüftem Band unbekannter Länge: 1 (die erste bei 7,000 m)",
+        ),
+        (
             "hold: graded strip of unknown length was not inspected in 1 place (the first at 7.000 m)",
-            "halten: Stellen mit ungeprüftem bewertetem Band unbekannter Länge: 1 (die erste bei 7,000 m)",
+            "halten: Stellen mit ungeprüftem Band unbekannter Länge: 1 (die erste bei 7,000 m)",
         ),
         (
             "hold: 2 frames showed more than can be listed (the first at 7.000 m), 0 are allowed",
