@@ -189,6 +189,7 @@ class ConfiguredAlarm:
             reason=reason,
             until=utc(self._until_ns),
             annunciate=is_raised,
+            coils_since=source.coils_since,
         )
 
     def _message(self, cause: Cause, operator: str, reason: str) -> str:

@@ -7,6 +7,8 @@ Knows: which events each kind of rule reads, and how they add up. Must not know:
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -15,7 +17,7 @@ from inspector.alarms.settings import OF_DEFECTS, WITHIN, AlarmSection
 from inspector.alarms.standing import KeptLevel, LastEvent, StandingReports
 from inspector.alarms.window import KEPT_ITEMS, KeptWindow, LaneWindow, StripWindow, WindowItem
 from inspector.config.severity import SEVERITIES
-from inspector.records.events import Crowded, Data, Defect, Missed
+from inspector.records.events import CoilReport, Crowded, Data, Defect, Missed
 from inspector.records.stages import Findings
 from inspector.words import counted
 
@@ -41,6 +43,8 @@ class Noted:
         self.of_class: dict[str, list[tuple[Defect, WindowItem]]] = {}
         """The same by class."""
         self.others: list[Data] = []
+        self.begun: Counter[str] = Counter()
+        """Coils that begin, by name."""
         for event in findings.events:
             if isinstance(event, Defect):
                 both = event, _item(event)
@@ -48,6 +52,15 @@ class Noted:
                 self.of_class.setdefault(event.name, []).append(both)
             else:
                 self.others.append(event)
+                if isinstance(event, CoilReport) and event.begins:
+                    self.begun[event.coil] += 1
+
+    def begun_behind(self, event: Defect | Missed | Crowded) -> int:
+        """How many coils of an event's name begin behind it."""
+        if event.coil not in self.begun:
+            return 0
+        behind = itertools.takewhile(lambda data: data is not event, reversed(self.findings.events))
+        return sum(isinstance(data, CoilReport) and data.begins and data.coil == event.coil for data in behind)
 
     def of(self, classes: tuple[str, ...]) -> Sequence[tuple[Defect, WindowItem]]:
         """Defects of these classes, none: of all."""
@@ -88,22 +101,24 @@ class Quantity:
     def follow(self, noted: Noted) -> None:
         """Take in what was found."""
         section = self.section
+        self.source = self.source.behind(noted.begun[self.source.coil])
         if section.kind in WITHIN:
             self.window.move(noted.findings)
         if section.kind in OF_DEFECTS:
-            last: WindowItem | None = None
+            last: Defect | None = None
             for defect, item in noted.of(section.classes):
                 if defect.part_of:  # the other one has its place now
                     self.window.drop(defect.id)
                 elif self._matches(item):
                     self.window.add(item)
-                    last = item
+                    last = defect
             if last is not None:
-                self.source = LastEvent(last.coil, last.camera, last.id)
+                self.source = LastEvent(last.coil, last.camera, last.id, noted.begun_behind(last))
         elif section.kind in WITHIN:
             for event in noted.others:
                 if isinstance(event, Missed | Crowded) and self._is_of_kind(event):
-                    self._add(_stretch(event))
+                    self.window.add(_stretch(event))
+                    self.source = LastEvent(event.coil, event.camera, "", noted.begun_behind(event))
         else:
             self._look()
 
@@ -181,11 +196,6 @@ class Quantity:
         self._least_milli = round(section.min_area_mm2 * 1000)
 
     # --- along the coil ---------------------------------------------------------------------------------------
-
-    def _add(self, item: WindowItem) -> None:
-        """Put what counts into the window."""
-        self.window.add(item)
-        self.source = LastEvent(item.coil, item.camera)
 
     def _is_of_kind(self, event: Missed | Crowded) -> bool:
         if isinstance(event, Missed):

@@ -49,6 +49,12 @@ class LastEvent(msgspec.Struct, frozen=True):
     coil: str = ""
     camera: str = ""
     id: str = ""
+    coils_since: int = 0
+    """Coils of that name that have begun since."""
+
+    def behind(self, begun: int) -> LastEvent:
+        """The same, when more coils of its name have begun."""
+        return msgspec.structs.replace(self, coils_since=self.coils_since + begun) if begun else self
 
 
 class KeptLevel(msgspec.Struct, frozen=True, array_like=True):
@@ -63,6 +69,8 @@ class GradedCoil(msgspec.Struct, frozen=True):
 
     coil: str
     grade: str
+    coils_since: int = 0
+    """Coils of that name that have begun since."""
 
 
 class Level(msgspec.Struct, frozen=True):
@@ -90,9 +98,9 @@ class Level(msgspec.Struct, frozen=True):
         """What of it an alarm names."""
         match of := self.of:
             case Repeat():
-                return LastEvent(of.coil, "", of.newest)
+                return LastEvent(of.coil, "", of.newest, of.coils_since)
             case GradedCoil():
-                return LastEvent(of.coil)
+                return LastEvent(of.coil, "", "", of.coils_since)
         _, camera = _device(of)
         return LastEvent(of.subject.strip("-"), camera)
 
@@ -124,12 +132,14 @@ class StandingReports(msgspec.Struct):
             case Repeat():
                 self._follow_repeat(event)
             case CoilRecord() if event.grade in GRADES:
-                self.graded = GradedCoil(event.coil, event.grade)
+                self.graded = GradedCoil(event.coil, event.grade, int(event.coil in self.running))
             case Decision() if self._is_graded(event.coil) and event.grade in GRADES:
                 self.graded = GradedCoil(event.coil, event.grade)
             case CoilReport():
                 others = [coil for coil in self.running if coil != event.coil]
                 self.running = [*others, event.coil][-RUNNING:] if event.state == "started" else others
+                if event.begins:
+                    self._pass_on(event.coil)
                 return False
             case Health(state="reload_failed"):
                 self.refused = event
@@ -140,6 +150,13 @@ class StandingReports(msgspec.Struct):
             case _:
                 return False
         return True
+
+    def _pass_on(self, coil: str) -> None:
+        """Another coil of a name has begun: what stands is of one before it."""
+        for repeat in [repeat for repeat in self.repeats.values() if repeat.coil == coil]:
+            self.repeats[repeat.id] = msgspec.structs.replace(repeat, coils_since=repeat.coils_since + 1)
+        if self.graded is not None and self.graded.coil == coil:
+            self.graded = msgspec.structs.replace(self.graded, coils_since=self.graded.coils_since + 1)
 
     def _is_graded(self, coil: str) -> bool:
         """Whether the newest coil of a name is the one that has a grade."""

@@ -58,7 +58,7 @@ def recorded(events: Iterable[Event], records: Sequence[CoilRecord]) -> Raised:
     raised: Raised = {}
     for event in events:
         if isinstance(event.data, Alarm):
-            _count(event.data, coils.first_seq(event.data.coil, event.seq), raised)
+            _count(event.data, coils.first_seq(event.data, event.seq), raised)
     return raised
 
 
@@ -84,7 +84,7 @@ def again(
         waiting = set()
         batch = msgspec.structs.replace(findings, asked=asked)
         for data in alarms(batch).events[len(batch.events) :]:
-            if isinstance(data, Alarm) and _count(data, coils.first_seq(data.coil, seq), raised):
+            if isinstance(data, Alarm) and _count(data, coils.first_seq(data, seq), raised):
                 waiting.add(data.name)
     return raised
 
@@ -136,17 +136,18 @@ class _Now(NamedTuple):
 
 
 class _Coils:
-    """Which of the coils of one name an event is of."""
+    """Which of the coils of one name an alarm is of."""
 
     def __init__(self, records: Sequence[CoilRecord]) -> None:
         self._first_seqs: dict[str, list[int]] = {}
         for made in records:
             self._first_seqs.setdefault(made.coil, []).append(made.first_seq)
 
-    def first_seq(self, coil: str, seq: int) -> int:
-        """The first event of the coil of this name that had begun by an event; 0 where none is known."""
-        known = self._first_seqs.get(coil, [])
-        return known[bisect.bisect_right(known, seq) - 1] if known and known[0] <= seq else 0
+    def first_seq(self, alarm: Alarm, seq: int) -> int:
+        """The first event of the coil that it names, by those that had begun by an event; 0 where none is known."""
+        known = self._first_seqs.get(alarm.coil, [])
+        place = bisect.bisect_right(known, seq) - 1 - alarm.coils_since
+        return known[place] if place >= 0 else 0
 
 
 class _Progress:

@@ -1,17 +1,18 @@
 """Everything that was seen of one coil, put together from the journal: what a record, a grade and a report are made of.
 
 Laws: a stretch that a camera missed counts once, however often it was reported. What the journal no longer holds is
-known (`is_whole`).
+known (`is_whole`). An alarm or a repeat is that of the coil on which it was found, whichever has begun by then.
 
 Knows: the journal's history, the strip's state. Must not know: rules, files, pictures.
 """
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -27,6 +28,8 @@ from inspector.strip import account, strip
 
 AT_ONCE = 200
 """Defects read without a pause: less than a millisecond."""
+Late = TypeVar("Late", Alarm, Repeat)
+"""May be reported when another coil of the name has begun already."""
 
 
 class CoilHistory(msgspec.Struct, kw_only=True):
@@ -85,7 +88,7 @@ def gather(
 
     Raises: JournalError.
     """
-    repeats = {repeat.id: repeat for _, repeat in history.events(passage, Repeat)}
+    repeats = {repeat.id: repeat for repeat in _found(history, passage, Repeat)}
     known = {mark for repeat in repeats.values() for mark in (repeat.id, repeat.newest)}
     columns, ids, defects, places = Columns(), list[str](), list[Defect](), dict[str, int]()
     for chunk in _parts(history.seen(passage), pause):
@@ -96,7 +99,7 @@ def gather(
     columns.freeze()
     missed = [gap for _, gap in history.events(passage, Missed)]
     crowded = [crowd for _, crowd in history.events(passage, Crowded)]
-    raised = [alarm for _, alarm in history.events(passage, Alarm) if _is_raised(alarm)]
+    raised = [alarm for alarm in _found(history, passage, Alarm) if _is_raised(alarm)]
     welds = [weld for _, weld in history.events(passage, Weld)]
     return CoilHistory(
         passage=passage,
@@ -118,6 +121,17 @@ def gather(
         defects=defects,
         raised=raised,
     )
+
+
+def _found(history: History, passage: Passage, kind: type[Late]) -> Iterator[Late]:
+    """Yield what was found on a coil, where another of its name had begun by then too."""
+    yield from (data for _, data in history.events(passage, kind) if not data.coils_since)
+    if passage.is_newest:
+        return
+    behind = msgspec.structs.replace(passage, first_seq=passage.last_seq + 1, last_seq=NEWEST_SEQ)
+    late = [(event.seq, data) for event, data in history.events(behind, kind) if data.coils_since]
+    begun = [event.seq for event, report in history.events(behind, CoilReport) if report.begins] if late else []
+    yield from (data for seq, data in late if bisect.bisect(begun, seq) == data.coils_since)
 
 
 def _is_raised(alarm: Alarm) -> bool:

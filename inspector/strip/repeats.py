@@ -12,7 +12,8 @@ Knows: defects, coils, the roll table. Must not know: frames, alarms.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -37,6 +38,8 @@ class _Unsearched(msgspec.Struct):
     coil: str
     begins: bool = False
     """Whether they are the first of it."""
+    is_another: bool = False
+    """Whether another coil of this name begins, not one that goes on."""
     marks: list[KeptMark] = []
     is_estimated: bool = False
     """Of the newest of them."""
@@ -170,7 +173,7 @@ class Repeats:
             others = {name: head_mm for name, head_mm in state.head_mm.items() if name != coil}
             state.head_mm = {**dict(list(others.items())[-REMEMBERED:]), coil: state.reached_mm}
         if not goes_on or coil != self._newest.coil:
-            state.unsearched.append(_Unsearched(coil, begins=True))
+            state.unsearched.append(_Unsearched(coil, begins=True, is_another=report.begins))
 
     def _mark(self, defect: Defect) -> None:
         """Note a defect as a mark of the line, where it is known where its coil lies."""
@@ -198,13 +201,15 @@ class Repeats:
         One that is found here ends with the next search at the earliest: between the two an alarm sees it.
         """
         state, events = self._state, list[Data]()
+        begun = Counter(stretch.coil for stretch in state.unsearched if stretch.is_another)
         for stretch in state.unsearched:
+            begun[stretch.coil] -= stretch.is_another
             if stretch.begins:
                 state.coil = stretch.coil
                 self._tracks.coil(stretch.coil)
             if stretch.marks:
                 state.is_estimated = stretch.is_estimated
-                events += self._add([Mark(*msgspec.structs.astuple(kept)) for kept in stretch.marks])
+                events += self._add([Mark(*msgspec.structs.astuple(kept)) for kept in stretch.marks], begun)
         state.unsearched = []
         found = {event.id for event in events if isinstance(event, Repeat)}
         events += map(self._over, self._tracks.end(state.reached_mm, state.settled_mm, but=found))
@@ -225,13 +230,13 @@ class Repeats:
         """Rolls that explain a period, the likeliest first."""
         return tuple(suspect.roll.name for suspect in suspects(period_mm, self._rolls, 2 * self._tolerance))
 
-    def _add(self, marks: list[Mark]) -> Iterator[Data]:
-        """Look for repeats among marks."""
+    def _add(self, marks: list[Mark], begun: Mapping[str, int]) -> Iterator[Data]:
+        """Look for repeats among marks; `begun`: how many coils of each name have begun since."""
         for found in self._tracks.add_all(marks):
             before = self._state.announced.get(found.id) if found and not found.is_new else None
             if found and (before is None or found.marks >= 2 * before):
                 self._state.announced[found.id] = found.marks
-                yield self._event(found, "new" if before is None else "update")
+                yield self._event(found, "new" if before is None else "update", begun.get(found.coil, 0))
 
     def _over(self, found: RepeatingMark) -> Repeat:
         """End a repeat on the newest coil, on which it may have no mark."""
@@ -240,7 +245,7 @@ class Repeats:
         over = msgspec.structs.replace(found, coil=self._state.coil, marks=found.marks if is_there else 0)
         return self._event(over, "ended")
 
-    def _event(self, found: RepeatingMark, state: RepeatState) -> Repeat:
+    def _event(self, found: RepeatingMark, state: RepeatState, coils_since: int = 0) -> Repeat:
         return Repeat(
             id=found.id,
             state=state,
@@ -254,6 +259,7 @@ class Repeats:
             confidence=found.confidence,
             rolls=self._suspected(found.period_mm),
             is_estimated=self._state.is_estimated,
+            coils_since=coils_since,
         )
 
 

@@ -77,7 +77,7 @@ __all__ = [
     "Weld",
 ]
 
-CONTRACT = "1.4"
+CONTRACT = "1.5"
 """Version of what is promised here: the first number grows when an old reader would break, the second with each
 addition."""
 

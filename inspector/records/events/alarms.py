@@ -60,6 +60,9 @@ class Alarm(Kind, frozen=True, kw_only=True, tag="alarm"):
     """When the shelving ends, RFC 3339 in UTC; empty unless shelved."""
     annunciate: bool = False
     """Whether horn and screen are to announce it: it became unacknowledged, and no flood holds it back."""
+    coils_since: int = 0
+    """How many coils of the same name had begun since the one that it names; 0: it is the newest of that name (since
+    1.5)."""
 
     @property
     def topic(self) -> str:

@@ -136,6 +136,9 @@ class Repeat(Kind, frozen=True, kw_only=True, tag="repeat"):
     """Rolls of the configuration that explain the distance, the likeliest first; empty where none does."""
     is_estimated: bool = False
     """True where positions along the travel follow from a configured speed, and nothing better is known (since 1.4)."""
+    coils_since: int = 0
+    """How many coils of the same name had begun since the one that it names; 0: it is the newest of that name (since
+    1.5)."""
 
     @property
     def topic(self) -> str:

@@ -16,6 +16,7 @@ from inspector.records.events import (
     RecipeStatus,
 )
 from tests.alarms import HEALTH, REPEAT, Desk, camera, defect, graded, repeat, states
+from tests.coil_journals import reported
 
 CROWDED = Crowded(
     start_mm=900.0,
@@ -155,6 +156,38 @@ def test_severity() -> None:
     desk = Desk(AlarmSection(name="a", min_severity="major", count=2))
     assert desk.follow(*(Rated(**{**facts, "id": word, "severity": word}) for word in ("", "minor", "major"))) == []
     assert states(desk.follow(Rated(**{**facts, "id": "x", "severity": "critical"}))) == ["unacknowledged"]
+
+
+ENDED = reported("C", "ended", 1.0)
+FIRST = reported("C", "started")
+NEXT: list[Data] = [ENDED, FIRST]
+OF_A_COIL: dict[str, tuple[dict[str, Any], list[Data]]] = {
+    "defects": ({}, [defect()]),
+    "missed": ({"kind": "missed", "missed_m": 0.1}, [missed(0, 900)]),
+    "crowded": ({"kind": "crowded"}, [CROWDED]),
+    "repeat": ({"kind": "repeat"}, [REPEAT]),
+    "grade": ({"kind": "grade", "grade": "hold"}, [ENDED, graded("hold")]),
+}
+
+
+@pytest.mark.parametrize(("facts", "found"), OF_A_COIL.values(), ids=OF_A_COIL)
+def test_an_alarm_is_of_the_coil_that_raised_it(facts: dict[str, Any], found: list[Data]) -> None:
+    """Coils of one name are kept apart, though the next begins with what raises it, or before the delay is over."""
+    cases: list[tuple[list[list[Data]], int]] = [
+        ([[FIRST, *found]], 0),
+        ([[FIRST, *NEXT, *found]], 0),
+        ([[FIRST, *found, *NEXT]], 1),
+        ([[FIRST, *found], NEXT], 1),
+        ([[FIRST, *found, *NEXT], NEXT], 2),
+    ]
+    for batches, coils_since in cases:
+        desk = Desk(AlarmSection(name="a", on_delay_ms=1000, **facts))
+        for events in batches:
+            assert desk.follow(*events) == []
+        desk.restart(after_ms=0)
+        desk.follow()
+        (alarm,) = desk.follow(after_ms=1000)
+        assert (alarm.coil, alarm.isa_state, alarm.coils_since) == ("C", "unacknowledged", coils_since), batches
 
 
 def test_strip_that_may_have_been_missed_counts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -66,6 +67,30 @@ def test_a_coil_that_runs_has_a_partial_record(tmp_path: Path) -> None:
     journal.close()
     assert made.is_partial and made.ended == "" and made.length_m == 0.7
     assert (made.grade, made.alarms, made.defects) == ("release", {"a": 1}, 1)
+
+
+def test_what_was_found_as_the_next_of_its_name_began_is_of_its_coil(tmp_path: Path) -> None:
+    """Alarms and repeats that come behind the next one's start, or that of the next but one, say so."""
+
+    def alarm(name: str, coils_since: int) -> Alarm:
+        facts: dict[str, Any] = {"coil": "C", "camera": "top", "message": "", "count": 1, "defect_id": ""}
+        return Alarm(name=name, state="unacknowledged", priority="low", coils_since=coils_since, **facts)
+
+    marks = [any_defect(id=f"{at}", start_mm=at, end_mm=at + 5) for at in (0.0, 500.0, 1000.0)]
+    repeat = Repeat(
+        id="0.0", state="new", name="dark", coil="C", side="top", across_mm=marks[0].left_mm, period_mm=500.0, marks=3,
+        newest="1000.0", confidence=1.0, rolls=(), coils_since=1,
+    )  # fmt: skip
+    ends, begins = reported("C", "ended", 1.0), reported("C", "started")
+    journal = new_journal(tmp_path / "journal")
+    journal.record([begins, *marks, alarm("in time", 0), ends, begins, repeat, alarm("late", 1), alarm("second", 0)])
+    journal.record([msgspec.structs.replace(ends, state="started"), ends, begins, alarm("later", 2), alarm("next", 1)])
+    journal.close()
+    with History(tmp_path / "journal") as history:
+        first, second, third = (gather(history, passage) for passage in history.coils())
+    assert (first.alarms, len(first.repeats)) == ({"in time": 1, "late": 1, "later": 1}, 1)
+    assert (second.alarms, second.repeats) == ({"next": 1, "second": 1}, [])
+    assert (third.alarms, third.repeats) == ({}, [])
 
 
 def test_welds_are_in_the_coils_file_and_in_its_grade(tmp_path: Path) -> None:

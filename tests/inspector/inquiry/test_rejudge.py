@@ -126,6 +126,22 @@ def test_coils_of_one_name_have_their_own_alarms(tmp_path: Path, capsys: pytest.
     assert [row["alarms_now"] for row in rows] == [{"one": 1}, {}, {"blocked": 1, "one": 2}]
 
 
+def test_an_alarm_of_a_coil_whose_name_has_begun_again_is_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Then and now: the next of its name begins in the batch in which it is raised."""
+    write_recipe(tmp_path / "recipe")
+    (tmp_path / "new.toml").write_text(CONFIG)
+    journal = new_journal(tmp_path / "journal")
+    dark = any_defect(coil="A", start_mm=1.0, end_mm=2.0)
+    late = msgspec.structs.replace(raised("A"), coils_since=1)
+    journal.record([reported("A", "started"), dark, reported("A", "ended", 60.0), reported("A", "started"), late])
+    journal.close()
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
+    rows = [json.loads(row) for row in capsys.readouterr().out.splitlines()]
+    assert [(row["alarms_then"], row["alarms_now"]) for row in rows] == [({"old": 1}, {"one": 1}), ({}, {})]
+
+
 GRADED = """
 [[alarm]]
 name = "blocked"

@@ -103,6 +103,16 @@ def test_marks_that_convince_over_a_weld_count_each_on_its_coil() -> None:
     assert [(event.marks, event.newest) for event in found] == [(1, "m2"), (2, "m3"), (4, "m5"), (8, "m9")]
 
 
+def test_a_repeat_is_of_the_coil_that_it_was_found_on() -> None:
+    """Coils of one name are kept apart where the next has begun with the marks that convince."""
+    stage = Repeats(RepeatSection(), ROLLS)
+    goes_on = msgspec.structs.replace(begins("C"), inspected_m=1.0)
+    found = run(stage, [begins("C"), *map(mark, range(5)), goes_on, begins("D"), begins("C")], reached_mm=1000.0)
+    assert [(event.state, event.coil, event.coils_since) for event in found] == [("new", "C", 1)]
+    found = run(stage, [*(mark(number, head_mm=7000.0) for number in range(5, 9))], reached_mm=6000.0)
+    assert {event.coils_since for event in found} == {0}
+
+
 @pytest.mark.parametrize("coils", [("C", "D"), (None, None)])
 @pytest.mark.parametrize("size", [1, 3, 7])
 def test_the_flow_finds_it_over_a_weld(coils: tuple[str | None, str | None], size: int) -> None:
