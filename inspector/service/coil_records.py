@@ -1,8 +1,9 @@
 """Makes a coil's record once it has left the cameras: in the background, on a thread of its own, from the journal.
 
-Laws: a coil that ended has its record, over a restart too: the last that ended without one is made up for at the start.
-The line is never held up: the thread gives way after each few defects. A record that cannot be made is logged, and
-tried again when another coil has ended; whatever it was, the coils after it have theirs.
+Laws: a coil that ended has its record, over a restart too: all that ended without one since the last ones that have
+theirs are made up for, at the start and when another of their name has ended. The line is never held up: the thread
+gives way after each few defects. A record that cannot be made is logged, and tried again when another coil has ended;
+whatever it was, the coils after it have theirs.
 
 Knows: the journal's folder, the rules in force. Must not know: the flow, sockets.
 """
@@ -31,7 +32,9 @@ from inspector.service.line import Config
 log = logging.getLogger("inspector")
 
 NEIGHBOURS = 2
-"""Newest coils looked at: the next one may have begun in the batch in which one ended, under the same name."""
+"""Newest coils that have theirs, which show that those before have: two under the cameras may end in any order."""
+MOST_LACKING = 100
+"""Newest coils looked at: those of a journal from before there were records stay without."""
 REMEMBERED = 8
 TRIES = 3
 """Of a record; a journal that is damaged there will not let it be made."""
@@ -88,14 +91,23 @@ class CoilRecords:
 
     def _make_up(self) -> None:
         with History(self._rules[-1]) as history:
-            lacking = [passage for passage in history.coils()[-NEIGHBOURS:] if _lacks(history, passage)]
+            lacking = self._lacking(history, history.coils())
         self._record_all(lacking)
 
     def _make(self, coil: str) -> None:
         with History(self._rules[-1]) as history:
-            passages = [passage for passage in history.coils() if passage.coil == coil][-NEIGHBOURS:]
-            lacking = [passage for passage in passages if _lacks(history, passage)]
+            lacking = self._lacking(history, [passage for passage in history.coils() if passage.coil == coil])
         self._record_all(lacking)
+
+    def _lacking(self, history: History, passages: Sequence[Passage]) -> list[Passage]:
+        """Those of some coils that ended and have no record, back to the newest that have theirs; oldest first."""
+        lacking, recorded = list[Passage](), 0
+        for passage in passages[: -MOST_LACKING - 1 : -1]:
+            if (passage.first_seq, passage.ended) not in self._made and _lacks(history, passage):
+                lacking.insert(0, passage)
+            elif passage.is_over and (recorded := recorded + 1) == NEIGHBOURS:
+                break
+        return lacking
 
     def _record_all(self, passages: Sequence[Passage]) -> None:
         for passage in passages:

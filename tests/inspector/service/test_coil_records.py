@@ -79,6 +79,20 @@ def test_a_coil_that_ended_twice_in_a_batch_has_one_record_each(tmp_path: Path) 
     journal.close()
 
 
+def test_all_that_ended_while_a_record_was_made_have_theirs(tmp_path: Path) -> None:
+    """Of one name, and asked for at once, they are made once each; a process that died meanwhile leaves none out."""
+    journal = new_journal(tmp_path / "journal")
+    lengths_m = [*map(float, range(1, 13))]
+    for length_m in lengths_m:
+        journal.record([reported("C", "started"), reported("C", "ended", length_m)])
+    assert [data.length_m for data in published(tmp_path) if isinstance(data, CoilRecord)] == lengths_m
+    assert [record.length_m for record in made(tmp_path, journal, *["C"] * 12)] == lengths_m
+    assert made(tmp_path, journal, "C") == []
+    journal.record([reported("C", "started"), reported("C", "ended", 20.0), reported("C", "started")])
+    assert [record.length_m for record in made(tmp_path, journal, "C")] == [20.0]
+    journal.close()
+
+
 @pytest.mark.parametrize("fault", [JournalError("the disk is away"), ZeroDivisionError("a bug")])
 def test_a_record_whose_making_failed_is_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Exception
