@@ -15,6 +15,9 @@ from inspector.strip.ledger import CoilLane, CoilSums
 UNNAMED = "unnamed"
 """The coil of frames whose header names none; the next one has a number while cameras are on this one still."""
 
+REMEMBERED = 4
+"""Coils that all cameras have left whose accounts are kept, should frames name them again."""
+
 
 class StripState(msgspec.Struct):
     """All that is known of the strip: lanes by camera, coils by name."""
@@ -61,6 +64,23 @@ def forget(coils: dict[str, CoilSums], coil: CoilSums) -> None:
     for before in coils.values():
         if before.followed_by == coil.name:
             before.followed_by = coil.followed_by
+
+
+def remember(coils: dict[str, CoilSums], coil: CoilSums) -> None:
+    """Keep the account of a coil that all cameras have left: one frame with a wrong name must not cost it."""
+    coil.is_ended = True
+    forget(coils, coil)
+    if not coil.is_nameless:
+        coils[coil.name] = coil  # the last one now
+    gone = [name for name, known in coils.items() if known.is_ended and not known.cameras]
+    for name in gone[:-REMEMBERED]:
+        del coils[name]
+
+
+def silent(state: StripState, for_ns: int) -> list[str]:
+    """Cameras whose last frame came so long before another's."""
+    last_ns = max((lane.received_ns for lane in state.lanes.values()), default=0)
+    return [camera for camera, lane in state.lanes.items() if last_ns - lane.received_ns >= for_ns]
 
 
 def settled(state: StripState) -> dict[tuple[str, str], float]:

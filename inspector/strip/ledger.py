@@ -164,6 +164,19 @@ class CoilSums(msgspec.Struct):
     crowded: int = 0
     """Frames with more in them than defects."""
 
+    def enter(self, header: Header, side: str, back: tuple[float, int] | None) -> CoilLane:
+        """Begin a camera's way along the coil with this frame, or go on with it where it came `back`."""
+        self.cameras.add(header.camera)
+        self.visitors.add(header.camera)
+        last_mm, number = back or (0.0, header.number - 1)
+        absent_mm = self.absent_mm.pop(header.camera, 0.0)
+        accounted_mm = max(absent_mm, last_mm)
+        track = CameraTravel(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
+        lane = CoilLane(self.name, track, side, accounted_mm, is_estimated=header.is_estimated)
+        lane.unseen_mm = self.left_unseen_mm.pop(header.camera, []) if back else []
+        lane.miss(0.0, absent_mm)  # so it was reported, and is inspected now
+        return lane
+
     def leave(self, camera: str, lane: CoilLane) -> None:
         """Keep how far a camera had come that leaves."""
         self.left_mm[camera] = lane.accounted_mm

@@ -22,9 +22,9 @@ from inspector.records.events import Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Findings, Inspected, Loss, Placed
 from inspector.strip import welds
-from inspector.strip.account import StripState, Turn, crowded, forget, nameless, settled
+from inspector.strip.account import StripState, Turn, crowded, nameless, remember, settled, silent
 from inspector.strip.defects import Assembly, JoinGap, Joins
-from inspector.strip.geometry import CameraTravel, Place, expected_mm, place, runs_back
+from inspector.strip.geometry import Place, expected_mm, place, runs_back
 from inspector.strip.leaps import Stretch, leap
 from inspector.strip.ledger import CoilLane, CoilSums
 from inspector.strip.setback import set_on
@@ -32,8 +32,6 @@ from inspector.strip.settings import DefectSection
 
 REPORT_AFTER_NS = 1_000_000_000
 """A stretch that is still being missed is reported at the latest after this time."""
-REMEMBERED = 4
-"""Coils that all cameras have left whose accounts are kept, should frames name them again."""
 SILENT_NS = 10_000_000_000
 """A camera that has sent nothing for so long while others went on sending, one of them on the next coil, is taken for
 dead; on a line that stands nobody is."""
@@ -150,15 +148,10 @@ class Strip:
         unknown = self._lanes.keys() - self._cameras.keys()
         for camera in sorted(unknown) if len(unknown) < len(self._lanes) else ():
             self._leave(camera, turn)
-        for camera in self._silent(SILENT_NS):
+        for camera in silent(self._state, SILENT_NS):
             coil = self._coils[self._lanes[camera].coil]
             if coil.cameras < coil.visitors:  # another has left this coil
                 self._leave(camera, turn, is_silent=True)
-
-    def _silent(self, for_ns: int) -> list[str]:
-        """Cameras whose last frame came so long before another's."""
-        last_ns = max((lane.received_ns for lane in self._lanes.values()), default=0)
-        return [camera for camera, lane in self._lanes.items() if last_ns - lane.received_ns >= for_ns]
 
     # --- places -----------------------------------------------------------------------------------------------
 
@@ -246,17 +239,8 @@ class Strip:
             coil.is_ended = False
             turn.events.append(coil.report("started"))
         if lane is None:
-            coil.cameras.add(header.camera)
-            coil.visitors.add(header.camera)
             side = self._cameras[header.camera].footprint(header).side
-            last_mm, number = back or (0.0, header.number - 1)
-            absent_mm = coil.absent_mm.pop(header.camera, 0.0)
-            accounted_mm = max(absent_mm, last_mm)
-            track = CameraTravel(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
-            lane = self._lanes[header.camera] = CoilLane(name, track, side, accounted_mm)
-            lane.is_estimated = header.is_estimated
-            lane.unseen_mm = coil.left_unseen_mm.pop(header.camera, []) if back else []
-            lane.miss(0.0, absent_mm)  # so it was reported, and is inspected now
+            lane = self._lanes[header.camera] = coil.enter(header, side, back)
             if before is not None and not coil.joined_before and back is None:
                 coil.joined_before, at_mm = before
                 turn.events.append(welds.head(lane, header.camera, coil.joined_before, at_mm))
@@ -293,17 +277,7 @@ class Strip:
         if not coil.cameras:
             if not coil.is_ended:
                 self._end(coil, turn)
-            self._remember(coil)
-
-    def _remember(self, coil: CoilSums) -> None:
-        """Keep the account of a coil that all cameras have left: one frame with a wrong name must not cost it."""
-        coil.is_ended = True
-        forget(self._coils, coil)
-        if not coil.is_nameless:
-            self._coils[coil.name] = coil  # the last one now
-        gone = [name for name, known in self._coils.items() if known.is_ended and not known.cameras]
-        for name in gone[:-REMEMBERED]:
-            del self._coils[name]
+            remember(self._coils, coil)
 
     def _complete(self, camera: str, turn: Turn, *, is_silent: bool, begins_mm: float = 0.0) -> None:
         """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""
@@ -344,12 +318,12 @@ class Strip:
 
     def _stop(self, turn: Turn) -> None:
         """The inspector stops: every coil ends, and all is kept for the case that it goes on after a start."""
-        silent = self._silent(REPORT_AFTER_NS)
+        behind = silent(self._state, REPORT_AFTER_NS)
         for coil in self._coils.values():
             if coil.is_ended:
                 continue
             for camera in [camera for camera, lane in self._lanes.items() if lane.coil == coil.name]:
-                self._complete(camera, turn, is_silent=camera in silent)
+                self._complete(camera, turn, is_silent=camera in behind)
             self._end(coil, turn)
             coil.is_ended = True
 
