@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from inspector.config.motion import back_at_most_mm
+from inspector.config.motion import back_at_most_mm, begins_again
 from inspector.records.frame import Header
 
 SLACK = 0.01
@@ -88,6 +88,22 @@ def is_reset(start_mm: float, length_mm: float, last_mm: float, frames: int | No
     """
     near_mm, back_mm = RESET_FRAMES * length_mm, last_mm - start_mm
     return abs(start_mm) <= near_mm and back_mm > near_mm + back_at_most_mm(frames, length_mm, passed_ns)
+
+
+JOG_MM = 20_000.0
+"""No strip is drawn back so far without a frame that shows it."""
+
+
+def is_unshown(start_mm: float, length_mm: float, last_mm: float, frames: int | None) -> bool:
+    """Whether a position lies so far back that frames would have shown the way there; they are counted as above.
+
+    A short way back is a jog, but to the very head.
+    """
+    shown_mm, lost_mm = back_at_most_mm(frames, length_mm, 0), max(0, (frames or 1) - 1) * length_mm
+    back_mm = last_mm - max(start_mm, 0.0)
+    is_at_head = start_mm <= length_mm + lost_mm
+    least_mm = RESET_FRAMES * length_mm if is_at_head else JOG_MM
+    return back_mm > least_mm + shown_mm and begins_again(start_mm, last_mm)
 
 
 def place(header: Header, length_mm: float, track: CameraTravel) -> Place:

@@ -51,7 +51,9 @@ class CoilLane(msgspec.Struct):
     set_back_mm: float = 0.0
     """What the encoder has lost: it was set back to 0 within the coil, and the coil's metres go on."""
     doubted_mm: float | None = None
-    """Where a frame ends that alone names a position after a setting back, as the encoder counts."""
+    """Where a frame ends that alone names a position from which another count begins, as the encoder counts."""
+    is_again: bool = False
+    """The strip can have come to where that frame lies: with a second one it comes by again from its head."""
     named_ns: int = 0
     """When the batch with its last frame that names a position was closed."""
     named_at: tuple[str, int] = ("", 0)

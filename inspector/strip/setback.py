@@ -1,32 +1,61 @@
-"""An encoder that is set back to 0 within a coil: the coil's metres go on.
+"""A position that begins again within a coil: the encoder was set back to 0, or the coil comes by again from its head.
 
-Knows: one camera's way along one coil. Must not know: what was seen there, other cameras.
+Laws: one frame's position begins nothing, two have to agree; the first of them lies behind the frames before, so that
+what it shows is reported. Where no strip can have run back in the time since a camera saw the coil run on, its encoder
+was set back, and the coil's metres go on; where it can have, and no frame showed it, it is another passage.
+
+Knows: one camera's way along one coil, and until when the coil ran. Must not know: what was seen there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
+from inspector.config.motion import back_at_most_mm, begins_again
 from inspector.records.frame import Header
-from inspector.strip.geometry import expected_mm, is_reset
+from inspector.strip.geometry import RESET_FRAMES, expected_mm, is_reset, is_unshown
 from inspector.strip.ledger import CoilLane
 
 
-def set_on(lane: CoilLane, header: Header, length_mm: float, now_ns: int) -> Header:
+def comes_again(lane: CoilLane, header: Header, length_mm: float) -> bool:
+    """Whether a frame is the second that shows another passage of the coil that its camera is on."""
+    return lane.is_again and _agrees(lane.doubted_mm, header.start_mm, length_mm)
+
+
+def ran_ns(lanes: Iterable[CoilLane], lane: CoilLane) -> int:
+    """When another camera last named a position on the lane's coil that its strip had not run back from; 0: none."""
+    others = (other for other in lanes if other is not lane and other.coil == lane.coil and not other.is_restored)
+    return max((other.named_ns for other in others if not begins_again(other.track.last_mm, lane.come_mm)), default=0)
+
+
+def set_on(lane: CoilLane, header: Header, length_mm: float, now_ns: int, ran_ns: int = 0) -> Header:
     """Return a frame's header with its position on the coil, whatever the encoder has lost; two frames must agree."""
     if header.start_mm is None:
         return header
     named_mm, doubted_mm, lane.doubted_mm = header.start_mm, lane.doubted_mm, None
+    if not lane.is_restored and _agrees(doubted_mm, named_mm, length_mm):
+        lane.set_back_mm = expected_mm(header, length_mm, lane.track) - named_mm
+        lane.reasons["reset"] = 0
+    elif not lane.is_restored and _begins(lane, header, length_mm, now_ns, ran_ns):
+        lane.doubted_mm = named_mm + length_mm
+        return msgspec.structs.replace(header, start_mm=None)
+    lane.named_ns, lane.named_at = now_ns, (header.boot, header.number)
+    return msgspec.structs.replace(header, start_mm=named_mm + lane.set_back_mm) if lane.set_back_mm else header
+
+
+def _begins(lane: CoilLane, header: Header, length_mm: float, now_ns: int, ran_ns: int) -> bool:
+    """Whether another count begins with a frame's position; note on the lane whether it would be another passage."""
+    named_mm = header.start_mm or 0.0
     come_mm = min(lane.come_mm, lane.track.last_mm) - lane.set_back_mm  # as the encoder counts
     boot, number = lane.named_at
     frames = header.number - number if header.boot == boot else None
-    passed_ns = now_ns - (lane.named_ns if frames is None else lane.received_ns)
-    agrees = doubted_mm is not None and abs(named_mm - doubted_mm) <= length_mm
-    if not lane.is_restored and (agrees or is_reset(named_mm, length_mm, come_mm, frames, passed_ns)):
-        if not agrees:
-            lane.doubted_mm = named_mm + length_mm
-            return msgspec.structs.replace(header, start_mm=None)
-        lane.set_back_mm = expected_mm(header, length_mm, lane.track) - named_mm
-        lane.reasons["reset"] = 0
-    lane.named_ns, lane.named_at = now_ns, (header.boot, header.number)
-    return msgspec.structs.replace(header, start_mm=named_mm + lane.set_back_mm) if lane.set_back_mm else header
+    passed_ns = now_ns - max(lane.named_ns if frames is None else lane.received_ns, ran_ns)
+    can_mm = RESET_FRAMES * length_mm + back_at_most_mm(frames, length_mm, passed_ns)
+    lane.is_again = come_mm - named_mm <= can_mm
+    return is_reset(named_mm, length_mm, come_mm, frames, passed_ns) or is_unshown(named_mm, length_mm, come_mm, frames)
+
+
+def _agrees(doubted_mm: float | None, named_mm: float | None, length_mm: float) -> bool:
+    return doubted_mm is not None and named_mm is not None and abs(named_mm - doubted_mm) <= length_mm

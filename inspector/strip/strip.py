@@ -5,7 +5,8 @@ the head (0 mm) to the farthest frame without hole or overlap; strip that comes 
 starts with its first frame and ends when the last camera has left it. What passes a configured camera that is dead
 is missed like anything else. All this holds over a restart of the inspector: what passed while it was down is missed,
 with the reason `down`, and nothing else is. A coil that was ended by a stop, or by a
-frame with a wrong name, and goes on is started again with its sums; one of its name that begins at its head is another.
+frame with a wrong name, and goes on is started again with its sums; one of its name that begins at its head, and that
+no frame showed run back there, is another.
 Clocks are passed in (in the batches); sockets and engines are unknown here.
 """
 
@@ -27,7 +28,7 @@ from inspector.strip.defects import Assembly, JoinGap, Joins
 from inspector.strip.geometry import Place, expected_mm, place, runs_back
 from inspector.strip.leaps import Stretch, leap
 from inspector.strip.ledger import CoilLane, CoilSums
-from inspector.strip.setback import set_on
+from inspector.strip.setback import comes_again, ran_ns, set_on
 from inspector.strip.settings import DefectSection
 
 REPORT_AFTER_NS = 1_000_000_000
@@ -157,12 +158,12 @@ class Strip:
 
     def _place(self, header: Header, turn: Turn) -> tuple[CoilLane, Place]:
         """Take the camera's lane to the frame's end, and return it with where on the coil the frame lies."""
-        lane = self._lane(header, turn)
         camera = self._cameras[header.camera]
         length_mm = camera.footprint(header).length_mm
+        lane = self._lane(header, length_mm, turn)
         if lane.is_restored:
             lane.track.recount(header, camera.numbers)
-        header = set_on(lane, header, length_mm, turn.now_ns)
+        header = set_on(lane, header, length_mm, turn.now_ns, ran_ns(self._lanes.values(), lane))
         self._look_back(lane, header, length_mm, turn)
         at = place(header, length_mm, lane.track)
         if lane.is_restored:
@@ -214,7 +215,7 @@ class Strip:
         if passed is None or passed > 0:
             lane.lose("down", passed or 0, turn.now_ns)
 
-    def _lane(self, header: Header, turn: Turn) -> CoilLane:
+    def _lane(self, header: Header, length_mm: float, turn: Turn) -> CoilLane:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
         start_mm = header.start_mm
         lane = self._lanes.get(header.camera)
@@ -225,7 +226,7 @@ class Strip:
         if lane is not None and (lane.coil != name or (begins and not header.coil)):
             before = self._part(header, lane, name, turn)
             lane = None
-        elif lane is not None and lane.is_restored and begins:
+        elif lane is not None and ((lane.is_restored and begins) or comes_again(lane, header, length_mm)):
             for camera in sorted(self._coils[name].cameras):
                 self._leave(camera, turn)
             lane = None

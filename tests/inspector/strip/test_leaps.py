@@ -78,6 +78,7 @@ WRONG = st.one_of(st.none(), st.floats(-1e9, 1e9), st.floats(-1e5, 1e5), st.floa
 @example([("gap", 8, 60_000.0)], 0, 0.0)
 @example([("gap", 5, 0.0), ("boot", 5, 500.0)], 5, 0.0)
 @example([("gap", 5, 60_000.0), ("coil", 5, 0.0)], 5, 20_000.0)
+@example([("gap", 8, 500.0), ("gap", 8, 60_000.0)], 8, 0.0)
 @example([("gap", 4, 500.0)], 0, -13.0)
 @example([("gap", 4, 500.0)], 0, -9_000.0)
 def test_one_wrong_position_changes_no_account(stretches: list[Stretch], at: int, wrong_mm: float | None) -> None:

@@ -1,4 +1,4 @@
-"""An encoder that is set back to 0 within a coil."""
+"""A position that begins again within a coil: the encoder was set back to 0, or the coil comes by again."""
 
 import pytest
 
@@ -6,10 +6,12 @@ from inspector.records.events import CoilReport, Data, Defect
 from inspector.strip.settings import DefectSection
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM
-from tests.frames import LAST, findings
-from tests.strips import SPOT, gaps, missed, positions, say, seen
+from tests.frames import LAST, findings, header, inspected
+from tests.strips import SPOT, coils, gaps, missed, positions, say, seen
 
 APART = [DefectSection("dark", join_along_mm=0.0)]
+PAUSE_NS = 600_000_000_000
+"""So long nothing comes: strip can have run back anywhere."""
 
 
 def test_an_encoder_that_is_set_back_within_a_coil_loses_no_metre() -> None:
@@ -71,3 +73,74 @@ def test_strip_before_the_head_is_on_no_coil() -> None:
     assert spots == [number * LENGTH_MM + 4 for number in range(10)]
     ended = reported[-1]
     assert isinstance(ended, CoilReport) and (ended.inspected_m, ended.missed_m, ended.length_m) == (0.1, 0.0, 0.1)
+
+
+@pytest.mark.parametrize("boot", ["b", "another"])
+@pytest.mark.parametrize(("first_mm", "lost"), [(0.0, 0), (-30.0, 0), (40.0, 4)])
+def test_a_second_passage_of_the_same_name_is_another_coil(first_mm: float, lost: int, boot: str) -> None:
+    """After a pause the coil's name comes again from its head: none of its defects is taken for known."""
+    strip, first = Strip(CAMERAS[:1], APART), positions(0, (number * LENGTH_MM for number in range(50)), SPOT)
+    again = [
+        seen(50 + lost + number, SPOT, boot=boot if not lost else "b", start_mm=first_mm + number * LENGTH_MM)
+        for number in range(50)
+    ]
+    reported = [*say(*first, strip=strip), *say(*again, strip=strip, now_ns=PAUSE_NS), *strip(LAST).events]
+    assert coils(reported) == [("C", "started"), ("C", "ended")] * 2
+    ended = [event for event in reported if isinstance(event, CoilReport) and event.state == "ended"]
+    assert [report.frames for report in ended] == [51, 49]  # two frames have to agree, and the first lies behind
+    spots = [event for event in reported if isinstance(event, Defect) and event.is_whole]
+    before_head = sum(frame.frame.header.start_mm + SPOT.start_mm < 0 for frame in again[1:])  # type: ignore[operator]
+    assert len(spots) == 100 - before_head
+
+
+def test_a_second_passage_is_one_under_every_camera() -> None:
+    """The first camera whose frames agree ends the coil under all of them."""
+    strip, reported = Strip(CAMERAS, APART), list[Data]()
+    for turn in range(100):
+        names = ("top", "bottom") if turn % 50 else ("bottom", "top")
+        start_mm = turn % 50 * LENGTH_MM
+        both = [inspected(header(turn, name, coil="C", start_mm=start_mm), SPOT) for name in names]
+        reported += say(*both, strip=strip, now_ns=turn // 50 * PAUSE_NS + turn * 10_000_000)
+    reported += strip(LAST).events
+    ended = [event for event in reported if isinstance(event, CoilReport) and event.state == "ended"]
+    assert [(report.frames, report.defects) for report in ended] == [(102, {"dark": 51}), (98, {"dark": 49})]
+
+
+@pytest.mark.parametrize("to_mm", [180.0, 320.0])
+def test_a_line_that_jogs_back_without_a_frame_is_one_coil(to_mm: float) -> None:
+    """Its strip counts once, and what was seen there is known."""
+    strip = Strip(CAMERAS[:1], APART)
+    first = positions(0, (number * LENGTH_MM for number in range(50)), SPOT)
+    again = positions(50, (to_mm + number * LENGTH_MM for number in range(60)), SPOT)
+    reported = [*say(*first, strip=strip), *say(*again, strip=strip, now_ns=PAUSE_NS), *strip(LAST).events]
+    ended = reported[-1]
+    assert isinstance(ended, CoilReport) and coils(reported) == [("C", "started"), ("C", "ended")]
+    assert ended.inspected_m == pytest.approx((to_mm + 60 * LENGTH_MM) / 1000)
+    assert ended.defects == {"dark": round(ended.inspected_m * 1000 / LENGTH_MM)}
+
+
+def test_one_position_at_the_head_after_a_pause_begins_no_coil() -> None:
+    """It is wrong, as the next frame shows: the coil goes on."""
+    strip = Strip(CAMERAS[:1], APART)
+    reported = list(say(*positions(0, (number * LENGTH_MM for number in range(50))), strip=strip))
+    after = positions(50, [0.0, *(number * LENGTH_MM for number in range(51, 60))], SPOT)
+    reported += [*say(*after, strip=strip, now_ns=PAUSE_NS), *strip(LAST).events]
+    assert coils(reported) == [("C", "started"), ("C", "ended")] and gaps(reported) == []
+    assert sum(isinstance(event, Defect) and event.is_whole for event in reported) == 10
+
+
+@pytest.mark.parametrize("to_mm", [0.0, 200.0])
+def test_a_camera_that_counts_from_0_while_another_sees_the_coil_run_on(to_mm: float) -> None:
+    """No strip ran back: the camera's computer was restarted, and the coil is the one that it was."""
+    strip, reported = Strip(CAMERAS, APART), list[Data]()
+    for turn in range(3000):
+        tops = [inspected(header(turn, "top", coil="C", start_mm=turn * LENGTH_MM))]
+        if turn < 2500 or turn >= 2600:
+            first, boot = (2600, "another") if turn >= 2600 else (0, "b")
+            at_mm = (turn - first) * LENGTH_MM + (to_mm if first else 0.0)
+            tops.append(inspected(header(turn - first, "bottom", boot, coil="C", start_mm=at_mm), SPOT))
+        reported += say(*tops, strip=strip, now_ns=turn * PAUSE_NS // 100)
+    reported += strip(LAST).events
+    assert coils(reported) == [("C", "started"), ("C", "ended")]
+    assert [gap.reasons for gap in gaps(reported)] == [{"restart": 0}, {"reset": 0}]
+    assert sum(isinstance(event, Defect) and event.is_whole for event in reported) == 2900
