@@ -20,7 +20,10 @@ from inspector.strip.ledger import CoilLane
 
 
 def comes_again(lane: CoilLane, header: Header, length_mm: float) -> bool:
-    """Whether a frame is the second that shows another passage of the coil that its camera is on."""
+    """Whether a frame shows another passage of the coil: the second that does, or the first after a start."""
+    if lane.is_restored:
+        at_mm = min(lane.come_mm, lane.track.last_mm)
+        return header.start_mm is not None and begins_again(header.start_mm + lane.set_back_mm, at_mm)
     return lane.is_again and _agrees(lane.doubted_mm, header.start_mm, length_mm)
 
 

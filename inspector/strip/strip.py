@@ -226,7 +226,7 @@ class Strip:
         if lane is not None and (lane.coil != name or (begins and not header.coil)):
             before = self._part(header, lane, name, turn)
             lane = None
-        elif lane is not None and ((lane.is_restored and begins) or comes_again(lane, header, length_mm)):
+        elif lane is not None and comes_again(lane, header, length_mm):
             for camera in sorted(self._coils[name].cameras):
                 self._leave(camera, turn)
             lane = None

@@ -137,6 +137,21 @@ def test_the_same_name_from_its_head_is_another_coil(is_stopped: bool) -> None:
     assert (ended.inspected_m, ended.missed_m, ended.frames) == (0.04, 0.0, 4)
 
 
+def test_a_line_that_runs_backwards_over_a_restart_is_on_the_same_coil() -> None:
+    """Frames showed it run back to the first half: strip counts once."""
+    strip, places = Strip(CAMERAS[:1]), [*range(12), *range(10, 2, -1)]
+    say(*(seen(number, start_mm=place * LENGTH_MM) for number, place in enumerate(places)), strip=strip)
+    strip = restarted(strip)
+    after = enumerate([2, 1, *range(2, 15)], len(places))
+    reported = [
+        *say(*(seen(number, start_mm=at * LENGTH_MM) for number, at in after), strip=strip),
+        *strip(LAST).events,
+    ]
+    assert coils(reported) == [("C", "ended")] and gaps(reported) == []
+    ended = reported[-1]
+    assert isinstance(ended, CoilReport) and (ended.inspected_m, ended.frames) == (0.15, 35)
+
+
 def test_a_coil_that_goes_on_says_so() -> None:
     """It is started again with the sums that it had."""
     strip = Strip(CAMERAS[:1])
