@@ -35,6 +35,7 @@ class CoilLane(msgspec.Struct):
     coil: str
     track: CameraTravel
     side: str = "top"
+    """That its last frame showed."""
     accounted_mm: float = 0.0
     """Up to here the strip is inspected or reported as missed; from here to `track.placed_mm` it is lost."""
     reasons: dict[str, int] = {}
@@ -166,7 +167,7 @@ class CoilSums(msgspec.Struct):
     crowded: int = 0
     """Frames with more in them than defects."""
 
-    def enter(self, header: Header, side: str, back: tuple[float, int] | None) -> CoilLane:
+    def enter(self, header: Header, back: tuple[float, int] | None) -> CoilLane:
         """Begin a camera's way along the coil with this frame, or go on with it where it came `back`."""
         self.cameras.add(header.camera)
         self.visitors.add(header.camera)
@@ -174,7 +175,7 @@ class CoilSums(msgspec.Struct):
         absent_mm = self.absent_mm.pop(header.camera, 0.0)
         accounted_mm = max(absent_mm, last_mm)
         track = CameraTravel(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
-        lane = CoilLane(self.name, track, side, accounted_mm, is_estimated=header.is_estimated)
+        lane = CoilLane(self.name, track, accounted_mm=accounted_mm, is_estimated=header.is_estimated)
         lane.unseen_mm = self.left_unseen_mm.pop(header.camera, []) if back else []
         lane.miss(0.0, absent_mm)  # so it was reported, and is inspected now
         return lane

@@ -159,8 +159,10 @@ class Strip:
     def _place(self, header: Header, turn: Turn) -> tuple[CoilLane, Place]:
         """Take the camera's lane to the frame's end, and return it with where on the coil the frame lies."""
         camera = self._cameras[header.camera]
-        length_mm = camera.footprint(header).length_mm
+        footprint = camera.footprint(header)
+        length_mm = footprint.length_mm
         lane = self._lane(header, length_mm, turn)
+        self._face(header.camera, lane, footprint.side, turn)
         if lane.is_restored:
             lane.track.recount(header, camera.numbers)
         header = set_on(lane, header, length_mm, turn.now_ns, ran_ns(self._lanes.values(), lane))
@@ -240,8 +242,7 @@ class Strip:
             coil.is_ended = False
             turn.events.append(coil.report("started"))
         if lane is None:
-            side = self._cameras[header.camera].footprint(header).side
-            lane = self._lanes[header.camera] = coil.enter(header, side, back)
+            lane = self._lanes[header.camera] = coil.enter(header, back)
             if before is not None and not coil.joined_before and back is None:
                 coil.joined_before, at_mm = before
                 turn.events.append(welds.head(lane, header.camera, coil.joined_before, at_mm))
@@ -328,11 +329,19 @@ class Strip:
             self._end(coil, turn)
             coil.is_ended = True
 
+    def _face(self, camera: str, lane: CoilLane, side: str, turn: Turn) -> None:
+        """Have a camera see the side that its frame names, and be awaited on no other."""
+        lane.side = side
+        for other, assembly in self._coils[lane.coil].assemblies.items():
+            if other != side and camera in assembly.reached_mm:
+                self._count(assembly.leave(camera, self._joins), turn)
+
     def _assembly(self, lane: CoilLane) -> Assembly:
         """What is under construction on the lane's side of its coil."""
         assemblies = self._coils[lane.coil].assemblies
         if (assembly := assemblies.get(lane.side)) is None:
-            expected = [camera.name for camera in self._cameras.values() if camera.side == lane.side]
+            sides = {name: known.side for name, known in self._lanes.items() if not known.is_restored}
+            expected = [name for name, camera in self._cameras.items() if sides.get(name, camera.side) == lane.side]
             assembly = assemblies[lane.side] = Assembly(lane.coil, lane.side, dict.fromkeys(expected, 0.0))
         return assembly
 
