@@ -255,6 +255,7 @@ class Strip:
         if lane.is_restored and lane.track.recount(header, camera.numbers) == 0:
             lane.is_restored = False  # nothing passed unseen
         coil = self._coils[lane.coil]
+        self._assume(lane)
         if at_mm is not None and not coil.is_ended and not coil.joined_behind:
             coil.joined_behind = name
             turn.events.append(welds.tail(lane, header.camera, name))

@@ -22,20 +22,21 @@ def weld_mm(header: Header, length_mm: float, lane: CoilLane) -> float | None:
     lost = header.number - lane.track.number - 1 - lane.track.placeless
     if header.boot != lane.track.boot or lane.is_restored or not 0 <= lost <= LOST_FRAMES:
         return None
-    start_mm = header.start_mm or 0.0
-    if abs(start_mm - lane.track.last_mm) <= (1 + lost) * length_mm and start_mm > (1 + lost) * length_mm:
+    start_mm, near_mm = header.start_mm or 0.0, (1 + lost) * length_mm
+    ends_mm = lane.track.last_mm, lane.track.last_mm - lane.doubtful_mm
+    if start_mm > near_mm and any(abs(start_mm - end_mm) <= near_mm for end_mm in ends_mm):
         return start_mm
-    return 0.0 if start_mm <= (1 + lost) * length_mm else None
+    return 0.0 if start_mm <= near_mm else None
 
 
 def tail(lane: CoilLane, camera: str, other: str) -> Weld:
-    """The weld as it lies on the coil that ends."""
+    """The weld as it lies on the coil that ends, whose bad frames have their place by now: where its strip ends."""
     return Weld(
         coil=lane.coil,
         other=other,
         is_head=False,
         camera=camera,
-        at_mm=round(lane.track.placed_mm, 1),
+        at_mm=round(lane.track.placed_mm - lane.doubtful_mm, 1),
         is_estimated=lane.is_estimated,
     )
 

@@ -10,8 +10,8 @@ from inspector.records.events import CoilReport, Data, Defect, Missed, Weld
 from inspector.records.stages import Inspected
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM
-from tests.frames import LAST, header, inspected, missing
-from tests.strips import THROUGH, gaps, say, seen
+from tests.frames import LAST, header, inspected, missing, rejected
+from tests.strips import THROUGH, gaps, missed, say, seen
 
 
 def frames(
@@ -54,6 +54,24 @@ def test_both_coils_have_the_weld(encoder: bool) -> None:
     ]
     assert welds(reported) == [("C", "D", 5 * LENGTH_MM, False), ("D", "C", 0.0, True)]
     assert {event.subject for event in reported if isinstance(event, Weld)} == {"C", "D"}
+
+
+@pytest.mark.parametrize("head_mm", [0.0, 410.0])
+def test_a_weld_lies_where_the_coil_ends_though_its_last_position_is_wrong(head_mm: float) -> None:
+    """The last frame names a place ahead that no other confirms; the next coil begins at 0, or positions go on."""
+    last = seen(40, start_mm=480.0)
+    behind = [seen(41 + number, coil="D", start_mm=head_mm + number * LENGTH_MM) for number in range(3)]
+    reported = say(*frames(0, 40, "C"), last, *behind)
+    assert welds(reported) == [("C", "D", 410.0, False), ("D", "C", head_mm, True)]
+    (ended,) = [event for event in reported if isinstance(event, CoilReport) and event.state == "ended"]
+    assert ended.length_m == 0.41
+
+
+def test_a_weld_lies_behind_frames_that_were_bad() -> None:
+    """They belong to the coil that ends, and so does their strip."""
+    reported = say(*frames(0, 5, "C"), rejected("crc"), rejected("crc"), *frames(7, 9, "D"))
+    assert welds(reported)[0] == ("C", "D", 70.0, False)
+    assert gaps(reported) == [missed(50.0, 70.0, crc=2)]
 
 
 def test_cameras_that_change_coils_seconds_apart_see_one_weld() -> None:
