@@ -344,6 +344,12 @@ class Strip:
             sides = {name: known.side for name, known in self._lanes.items() if not known.is_restored}
             expected = [name for name, camera in self._cameras.items() if sides.get(name, camera.side) == lane.side]
             assembly = assemblies[lane.side] = Assembly(lane.coil, lane.side, dict.fromkeys(expected, 0.0))
+        elif not assembly.reached_mm:  # the inspector was stopped: whose lane is on the coil may go on
+            assembly.reached_mm = {
+                name: on.track.last_mm
+                for name, on in self._lanes.items()
+                if on.coil == lane.coil and on.side == lane.side and name in self._cameras
+            }
         return assembly
 
     # --- sums -------------------------------------------------------------------------------------------------

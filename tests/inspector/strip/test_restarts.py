@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.config.camera import CameraSection
-from inspector.records.events import CoilReport, Defect
+from inspector.records.events import CoilReport, Data, Defect
 from inspector.records.stages import Loss
 from inspector.strip.strip import SILENT_NS, Strip
 from tests.coils import CAMERAS, LENGTH_MM, STEPS, Camera, Ledger
@@ -83,6 +83,26 @@ def test_a_defect_goes_on_over_a_restart() -> None:
         assert [
             event.length_mm for event in reported if isinstance(event, Defect) and event.phase == "end"
         ] == lengths_mm
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_defect_on_the_seam_right_behind_a_restart_is_one(is_stopped: bool) -> None:
+    """Cameras that had come to the coil are awaited from its first frame after the start on."""
+    cameras = [CAMERAS[0], msgspec.structs.replace(CAMERAS[1], offset_mm=20.0)]
+    left = msgspec.structs.replace(THROUGH, left_mm=15.0, right_mm=20.0)
+    halves = {"top": left, "bottom": msgspec.structs.replace(left, left_mm=20.0, right_mm=25.0)}
+    strip, lag, reported = Strip(cameras), 6, list[Data]()
+    for turn in range(30):
+        if turn == 10:
+            found = strip(LAST) if is_stopped else strip(findings())
+            strip, reported = restarted(strip, cameras), [*reported, *found.events]
+        for name, number in (("top", turn), ("bottom", turn - lag if turn >= 10 + lag or turn < 10 else -1)):
+            if number >= 0:
+                frame = header(number, name, coil="C", start_mm=number * LENGTH_MM)
+                reported += say(inspected(frame, *[halves[name]] * (number == 10)), strip=strip)
+    reported += strip(LAST).events
+    ends = [event for event in reported if isinstance(event, Defect) and event.is_whole and not event.part_of]
+    assert [(event.left_mm, event.right_mm) for event in ends] == [(15.0, 25.0)]
 
 
 def test_another_coil_came_meanwhile() -> None:
