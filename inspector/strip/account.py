@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import msgspec
 
+from inspector.config.motion import begins_again
 from inspector.records.events import CoilReport, Crowded, Data
+from inspector.records.frame import Header
 from inspector.records.stages import Crowd, Inspected, Placed
 from inspector.strip.geometry import Place
 from inspector.strip.ledger import CoilLane, CoilSums
@@ -81,6 +83,17 @@ def silent(state: StripState, for_ns: int) -> list[str]:
     """Cameras whose last frame came so long before another's."""
     last_ns = max((lane.received_ns for lane in state.lanes.values()), default=0)
     return [camera for camera, lane in state.lanes.items() if last_ns - lane.received_ns >= for_ns]
+
+
+def is_late(state: StripState, coil: CoilSums, header: Header, dead_ns: int) -> bool:
+    """Whether a frame may be of the passage of a coil that others saw and left, where its camera never came to it.
+
+    Once they had sent for `dead_ns` behind it, its camera was dead: from its head on the coil comes by again.
+    """
+    if header.camera in coil.visitors:
+        return False
+    last_ns = max((lane.received_ns for lane in state.lanes.values()), default=0)
+    return last_ns - coil.left_ns < dead_ns or not begins_again(header.start_mm or 0.0, coil.farthest_mm)
 
 
 def settled(state: StripState) -> dict[tuple[str, str], float]:

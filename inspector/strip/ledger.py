@@ -146,6 +146,8 @@ class CoilSums(msgspec.Struct):
     """Boot and number of the last frame under each of them."""
     left_unseen_mm: dict[str, list[tuple[float, float]]] = {}
     """What was missed under each of them, should it come back."""
+    left_ns: int = 0
+    """When the last of them left."""
     is_ended: bool = False
     """It was reported as ended, because the inspector stopped or the cameras left it; it may go on."""
     is_estimated: bool = False
@@ -180,8 +182,9 @@ class CoilSums(msgspec.Struct):
         lane.miss(0.0, absent_mm)  # so it was reported, and is inspected now
         return lane
 
-    def leave(self, camera: str, lane: CoilLane) -> None:
+    def leave(self, camera: str, lane: CoilLane, now_ns: int) -> None:
         """Keep how far a camera had come that leaves."""
+        self.left_ns = now_ns
         self.left_mm[camera] = lane.accounted_mm
         self.left_last_mm[camera] = lane.track.last_mm
         self.left_at[camera] = lane.track.boot, lane.track.number

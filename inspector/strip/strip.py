@@ -23,7 +23,7 @@ from inspector.records.events import Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Findings, Inspected, Loss, Placed
 from inspector.strip import welds
-from inspector.strip.account import StripState, Turn, crowded, nameless, remember, settled, silent
+from inspector.strip.account import StripState, Turn, crowded, is_late, nameless, remember, settled, silent
 from inspector.strip.defects import Assembly, JoinGap, Joins
 from inspector.strip.geometry import Place, expected_mm, place, runs_back
 from inspector.strip.leaps import Stretch, leap
@@ -97,6 +97,8 @@ class Strip:
         for lane in self._lanes.values():
             lane.is_restored, lane.received_ns, lane.lost_since_ns = True, now_ns, now_ns
             self._assume(lane)
+        for coil in self._coils.values():
+            coil.left_ns = now_ns
 
     # --- a batch ----------------------------------------------------------------------------------------------
 
@@ -234,9 +236,8 @@ class Strip:
             lane = None
         coil = self._coils.get(name)
         back = coil.come_back(header) if coil and lane is None else None
-        is_late = coil is not None and header.camera not in coil.visitors  # the others have left this coil
-        if coil is not None and coil.is_ended and not coil.cameras and back is None and not is_late:
-            coil = None
+        if coil is not None and coil.is_ended and not coil.cameras and back is None:
+            coil = coil if is_late(self._state, coil, header, SILENT_NS) else None
         if coil is None or coil.is_ended:
             coil = self._coils[name] = coil or CoilSums(name, is_nameless=not header.coil)
             coil.is_ended = False
@@ -274,7 +275,7 @@ class Strip:
             if lane.is_restored:
                 lane.lose("down", 0, turn.now_ns)
             self._complete(camera, turn, is_silent=is_silent or is_short, begins_mm=begins_mm)
-        coil.leave(camera, lane)
+        coil.leave(camera, lane, turn.now_ns)
         turn.left_mm[coil.name, camera] = lane.track.last_mm
         del self._lanes[camera]
         if not coil.cameras:

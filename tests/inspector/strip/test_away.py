@@ -68,6 +68,28 @@ def test_a_camera_that_is_back_sees_what_was_missed() -> None:
     assert [event.start_mm for event in reported if isinstance(event, Defect) and event.is_whole] == [54.0]
 
 
+@pytest.mark.parametrize("first", ["top", "bottom"])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_camera_that_was_dead_does_not_merge_two_passages(first: str, is_restarted: bool) -> None:
+    """It comes with the coil's second passage, first or last: the others had left the coil for too long."""
+    strip, second = Strip(CAMERAS), (first, "bottom" if first == "top" else "top")
+    reported = list(say(*[on("top", number) for number in range(9)], strip=strip))
+    for number in range(9):
+        reported += say(on("top", number, coil="D"), strip=strip, now_ns=(1 + number) * SILENT_NS)
+        if is_restarted and number == 4:
+            state, strip = strip.state(), Strip(CAMERAS)
+            strip.restore(state, 6 * SILENT_NS)
+    for number in range(9):
+        reported += say(*[on(name, number) for name in second], strip=strip, now_ns=(10 + number) * SILENT_NS)
+    reported += strip(LAST).events
+    ended = [event for event in reported if isinstance(event, CoilReport) and event.state == "ended"]
+    assert [(event.coil, event.frames, event.missed_m) for event in ended] == [
+        ("C", 9, 0.09),
+        ("D", 9, 0.09),
+        ("C", 18, 0.0),
+    ]
+
+
 @pytest.mark.parametrize("is_ended", [False, True])
 @pytest.mark.parametrize("seen", [1, 3])
 def test_what_was_taken_for_missed_is_not_missed_again(seen: int, is_ended: bool) -> None:
