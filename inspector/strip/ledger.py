@@ -26,7 +26,7 @@ STRAY_FRAMES = 2
 DRIFT = 0.01
 """Two cameras that count for themselves may differ by so much of the way."""
 UNSEEN = 64
-"""Missed stretches that are remembered for each camera."""
+"""Missed stretches that are remembered for each camera; of more, those are joined that lie nearest to each other."""
 
 
 class CoilLane(msgspec.Struct):
@@ -44,7 +44,7 @@ class CoilLane(msgspec.Struct):
     received_ns: int = 0
     """When the batch with its last frame was closed."""
     unseen_mm: list[tuple[float, float]] = []
-    """Stretches that were missed, the last ones: should they come by again, what is seen there is new."""
+    """Stretches that were missed: should they come by again, what is seen there is new."""
     leap: Leap | None = None
     """Strip that rests on one frame's position: neither inspected nor missed yet, though `accounted_mm` lies beyond."""
     is_estimated: bool = False
@@ -84,16 +84,19 @@ class CoilLane(msgspec.Struct):
 
     def see_again(self, start_mm: float, end_mm: float) -> None:
         """Note that missed strip came by again and was inspected."""
-        self.unseen_mm = [
-            part
-            for begin, end in self.unseen_mm
-            for part in ((begin, min(end, start_mm)), (max(begin, end_mm), end))
-            if part[0] < part[1]
-        ]
+        self.unseen_mm = few(
+            [
+                part
+                for begin, end in self.unseen_mm
+                for part in ((begin, min(end, start_mm)), (max(begin, end_mm), end))
+                if part[0] < part[1]
+            ]
+        )
 
     def miss(self, start_mm: float, end_mm: float) -> None:
         """Note that a stretch was missed."""
-        self.unseen_mm = [*self.unseen_mm, (start_mm, end_mm)][-UNSEEN:]
+        if end_mm > start_mm:
+            self.unseen_mm = few([*self.unseen_mm, (start_mm, end_mm)])
 
     def fall_back(self, by_mm: float) -> None:
         """Take what came since the leap for lying farther back."""
@@ -122,6 +125,21 @@ class CoilLane(msgspec.Struct):
     def is_losing(self) -> bool:
         """Whether strip is lost and not reported yet."""
         return self.track.placed_mm > self.accounted_mm
+
+
+def few(stretches: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Join stretches until they are few enough; what lies between those that are joined is taken for missed as well.
+
+    Nothing that was missed is forgotten: rather is a defect reported twice than not at all.
+    """
+    if len(stretches) <= UNSEEN:
+        return stretches
+    stretches = sorted(stretches)
+    while len(stretches) > UNSEEN:
+        place = min(range(1, len(stretches)), key=lambda at: stretches[at][0] - stretches[at - 1][1])
+        begin, end = stretches[place - 1][0], max(stretches[place - 1][1], stretches[place][1])
+        stretches[place - 1 : place + 1] = [(begin, end)]
+    return stretches
 
 
 class CoilSums(msgspec.Struct):

@@ -1,11 +1,14 @@
 """What the strip reports of what was seen: crowds, defects that come by again, their severity."""
 
+from collections import Counter
+
 import msgspec
 import pytest
 
 from inspector.config.severity import SeveritySection
 from inspector.records.events import CoilReport, Crowded, Defect
 from inspector.records.stages import Crowd, Detection, Inspected, Loss
+from inspector.strip.ledger import UNSEEN
 from inspector.strip.settings import DefectSection
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS
@@ -90,6 +93,20 @@ def test_what_was_missed_is_new_when_it_comes_by_again() -> None:
     strip = Strip(CAMERAS[:1], [DefectSection("dark", 0.0, 0.0)])
     reported = [*strip(findings(*frames)).events, *strip(LAST).events]
     assert sorted(item.start_mm for item in reported if isinstance(item, Defect) and item.is_whole) == [2.0, 12.0, 22.0]
+
+
+def test_what_was_missed_in_many_places_is_new_when_it_comes_by_again() -> None:
+    """However many there are: what lies between the oldest is taken for missed too, and the newest stay apart."""
+    places, strip = range(4 * UNSEEN), Strip(CAMERAS[:1], [DefectSection("dark", 0.0, 0.0)])
+    there: list[Inspected | Loss] = [
+        seen(n, SPOT, start_mm=n * 10.0) if n % 2 == 0 else dropped(header(n, coil="C", start_mm=n * 10.0))
+        for n in places
+    ]
+    back = [seen(len(places) + n, SPOT, start_mm=at * 10.0) for n, at in enumerate(reversed(places[:-1]))]
+    reported = [*strip(findings(*there, *back)).events, *strip(LAST).events]
+    spots = Counter(item.start_mm for item in reported if isinstance(item, Defect) and item.is_whole)
+    assert spots.keys() == {2.0 + n * 10.0 for n in places[:-1]}
+    assert {times for at_mm, times in spots.items() if at_mm % 20 > 10 or at_mm > 11.0 * 2 * UNSEEN} == {1}
 
 
 def test_severity_and_estimates() -> None:
