@@ -29,8 +29,8 @@ def comes_again(lane: CoilLane, header: Header, length_mm: float) -> bool:
 
 def ran_ns(lanes: Iterable[CoilLane], lane: CoilLane) -> int:
     """When another camera last named a position on the lane's coil that its strip had not run back from; 0: none."""
-    others = (other for other in lanes if other is not lane and other.coil == lane.coil and not other.is_restored)
-    return max((other.named_ns for other in others if not begins_again(other.track.last_mm, lane.come_mm)), default=0)
+    others = (known for known in lanes if known is not lane and known.coil == lane.coil and not known.is_restored)
+    return max((known.named_ns for known in others if not begins_again(known.track.last_mm, lane.come_mm)), default=0)
 
 
 def set_on(lane: CoilLane, header: Header, length_mm: float, now_ns: int, ran_ns: int = 0) -> Header:

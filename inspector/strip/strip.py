@@ -334,8 +334,8 @@ class Strip:
     def _face(self, camera: str, lane: CoilLane, side: str, turn: Turn) -> None:
         """Have a camera see the side that its frame names, and be awaited on no other."""
         lane.side = side
-        for other, assembly in self._coils[lane.coil].assemblies.items():
-            if other != side and camera in assembly.reached_mm:
+        for awaited, assembly in self._coils[lane.coil].assemblies.items():
+            if awaited != side and camera in assembly.reached_mm:
                 self._count(assembly.leave(camera, self._joins), turn)
 
     def _assembly(self, lane: CoilLane) -> Assembly:
