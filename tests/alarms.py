@@ -100,6 +100,8 @@ class Desk:
         """When this process began: its monotonic clock stands at 0 then."""
         self.alarms = self._begin(self.sections)
         self.reached_mm = {("C", "top"): 1000.0}
+        self.left_mm: dict[tuple[str, str], float] = {}
+        """How far coils had come that cameras leave with the next batch."""
         self.events: list[Data] = []
         """All that the alarms reported."""
         self.answer: Answer | None = None
@@ -113,8 +115,13 @@ class Desk:
         self.now_ms += int(after_ms)
         numbered = tuple(Asked(number, command) for number, command in enumerate(asked))
         before = Findings(
-            events=found, reached_mm=self.reached_mm, closed_ns=(self.now_ms - self.start_ms) * MS, asked=numbered
+            events=found,
+            reached_mm=self.reached_mm,
+            left_mm=self.left_mm,
+            closed_ns=(self.now_ms - self.start_ms) * MS,
+            asked=numbered,
         )
+        self.left_mm = {}
         after = self.alarms(before)
         assert after.events[: len(found)] == found
         assert msgspec.structs.replace(after, events=found, answers={}) == before
@@ -144,6 +151,12 @@ class Desk:
     def run_on(self, metres: float) -> None:
         """Let the strip run."""
         self.reached_mm = {key: reached_mm + metres * 1000 for key, reached_mm in self.reached_mm.items()}
+
+    def weld(self, coil: str = "D", reached_mm: float = 100.0) -> None:
+        """Have the camera on top leave its coil for the next, and come so far on it."""
+        (left,) = [place for place in self.reached_mm if place[1] == "top"]
+        self.left_mm[left] = self.reached_mm.pop(left)
+        self.reached_mm[coil, "top"] = reached_mm
 
     def acknowledge(self) -> list[Alarm]:
         """Acknowledge the alarm; return the changes of state."""

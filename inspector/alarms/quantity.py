@@ -98,12 +98,12 @@ class Quantity:
         self._look()
         return self._most
 
-    def follow(self, noted: Noted) -> None:
-        """Take in what was found."""
+    def follow(self, noted: Noted, *, is_awaited: bool = False) -> None:
+        """Take in what was found; `is_awaited`: whether coils that have left before still count."""
         section = self.section
         self.source = self.source.behind(noted.begun[self.source.coil])
         if section.kind in WITHIN:
-            self.window.move(noted.findings)
+            self.window.move(noted.findings, is_awaited=is_awaited)
         if section.kind in OF_DEFECTS:
             last: Defect | None = None
             for defect, item in noted.of(section.classes):
@@ -129,10 +129,7 @@ class Quantity:
         if section.kind != before.kind:
             self.window = _window(section)
         elif section.within_m != before.within_m:
-            kept = self.window.items.values()
-            self.window = _window(section)
-            for item in kept:
-                self.window.add(item)
+            self.window = self.window.of_length(section.within_m * 1000)
         if section.kind in OF_DEFECTS:
             self.window.keep(self._matches)
 

@@ -35,10 +35,12 @@ class Condition:
         """The quantity after the last batch."""
         self._since_ns = 0
         """Since when the condition is met, or gone."""
+        self._is_awaited = False
+        """Whether it is met, and its on-delay runs: so it does to its end where a coil ends meanwhile."""
 
     def follow(self, noted: Noted) -> Literal["met", "gone"] | None:
         """Take in what was found; return what it comes to, once that has lasted for the delay."""
-        self.quantity.follow(noted)
+        self.quantity.follow(noted, is_awaited=self._is_awaited)
         now_ns = noted.findings.closed_ns
         self.value = self.quantity.value
         section = self.section
@@ -46,7 +48,9 @@ class Condition:
         if is_met != self.is_met:
             self.is_met, self._since_ns = is_met, now_ns
         delay_ms = section.on_delay_ms if is_met else section.off_delay_ms
-        if now_ns - self._since_ns < delay_ms * 1_000_000:
+        is_delayed = now_ns - self._since_ns < delay_ms * 1_000_000
+        self._is_awaited = is_met and is_delayed
+        if is_delayed:
             return None
         return "met" if is_met else "gone"
 
@@ -68,5 +72,6 @@ class Condition:
         condition = cls(kept.section, standing)
         condition.quantity.go_on(kept.quantity)
         condition.is_met, condition._since_ns = kept.is_met, now_ns - kept.before_ns
+        condition._is_awaited = kept.is_met and kept.before_ns < kept.section.on_delay_ms * 1_000_000
         condition.value = condition.quantity.value
         return condition

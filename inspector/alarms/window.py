@@ -1,9 +1,11 @@
 """What lies within the last metres of each coil under each camera: the quantity of most rules. Pure, stateful.
 
 Laws: a thing is counted once however often it is reported as it grows; what the window has left behind, what lies
-beyond a position set back, and coils that have left are forgotten; memory is bounded.
+beyond a position set back, and coils that have left are forgotten; memory is bounded. What lies at a coil's end counts
+in the batch in which the coil leaves, and after that as long as somebody waits for it or another camera is on the coil:
+the window goes on then as the strip does.
 
-Knows: positions along coils. Must not know: rules' limits, states.
+Knows: positions along coils. Must not know: rules' limits and delays, states.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ DIGITS = 3
 """Of lengths in millimetres that are kept: what is reported has one."""
 CELLS = 64
 """More are kept as sums over as many parts of the window: 1 kB, and exact to such a part."""
+MOST_LEFT = 32
+"""Windows on coils that their cameras have left: the oldest are forgotten beyond that."""
+BEFORE = "-"
+"""Marks a coil that another of its name follows: no coil's name begins so."""
 
 
 class WindowItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -71,6 +77,8 @@ class KeptWindow(msgspec.Struct, frozen=True, array_like=True):
 
     items: tuple[WindowItem, ...]
     sums: tuple[LaneSums, ...]
+    left: tuple[tuple[str, str, float], ...] = ()
+    """Coil, camera, and how far the one would have come under the other that has left it."""
 
 
 class LaneWindow(msgspec.Struct):
@@ -100,6 +108,10 @@ class StripWindow(msgspec.Struct):
     """All that are in a window, by id."""
     reached_mm: dict[tuple[str, str], float] = {}
     """How far each coil has come under each camera."""
+    left_mm: dict[tuple[str, str], float] = {}
+    """How far coils would have come under cameras that have left them."""
+    followed: dict[str, str] = {}
+    """Coils that another of their name followed in this batch, and what they are called since."""
 
     def most(self, amount: Callable[[LaneWindow], float]) -> float:
         """The sum over a coil's cameras, of the coil that has most."""
@@ -113,36 +125,29 @@ class StripWindow(msgspec.Struct):
         return lane.length_mm - max(0.0, lane.begin_mm - self.items[lane.ends[0][1]].start_mm)
 
     def add(self, item: WindowItem) -> None:
-        """Put an item into its window; one that has grown takes the place of its part."""
-        if item.id in self.items:
-            self._remove(item.id)
-        self.items[item.id] = item
-        cameras = self.lanes.get(item.coil)
-        if cameras is None:
-            cameras = self.lanes[item.coil] = {}
-        lane = cameras.get(item.camera)
-        if lane is None:
-            begin_mm = self.reached_mm.get((item.coil, item.camera), self.within_mm) - self.within_mm
-            lane = cameras[item.camera] = LaneWindow(begin_mm=begin_mm)
-        insort(lane.ends, (item.end_mm, item.id))
-        self._count(lane, item, 1)
+        """Put what was found into its window; what has grown takes the place of its part."""
+        place = item.coil, item.camera
+        if item.coil in self.followed and item.end_mm > self.reached_mm.get(place, 0.0):  # at the end of the one before
+            item = msgspec.structs.replace(item, coil=self.followed[item.coil])
+            place = item.coil, item.camera
+        lane = self._put(item)
+        if place not in self.reached_mm and item.end_mm > self.left_mm.get(place, 0.0):  # so far the coil had come
+            self.left_mm[place] = item.end_mm
+            self._cut(lane, item.end_mm)
         if len(lane.ends) > MOST_ITEMS:
             self._remove(lane.ends[0][1])
 
-    def move(self, findings: Findings) -> None:
-        """Drop what the window has left behind, what lies beyond a position set back, and coils that have left."""
+    def move(self, findings: Findings, *, is_awaited: bool = False) -> None:
+        """Drop what the window has left behind, what lies beyond a position set back, and coils that have left before.
+
+        `is_awaited`: whether these still count.
+        """
+        if self.left_mm or self.followed or findings.left_mm:
+            self._leave(findings, is_awaited=is_awaited)
         self.reached_mm = findings.reached_mm
         for coil, cameras in list(self.lanes.items()):
             for camera, lane in list(cameras.items()):
-                reached_mm = findings.reached_mm.get((coil, camera))
-                first = last = len(lane.ends)
-                if reached_mm is not None:
-                    lane.begin_mm = reached_mm - self.within_mm
-                    first = bisect_left(lane.ends, (lane.begin_mm, ""))
-                    last = bisect_left(lane.ends, (reached_mm + self.within_mm, "\U0010ffff"))
-                for _, name in (*lane.ends[:first], *lane.ends[last:]):
-                    self._count(lane, self.items.pop(name), -1)
-                del lane.ends[last:], lane.ends[:first]
+                self._cut(lane, self._come_mm(coil, camera))
                 if not lane.ends:
                     del cameras[camera]
             if not cameras:
@@ -154,6 +159,13 @@ class StripWindow(msgspec.Struct):
             return False
         self._remove(name)
         return True
+
+    def of_length(self, within_mm: float) -> StripWindow:
+        """The same things in a window of another length."""
+        window = StripWindow(within_mm, self.sums_length, reached_mm=self.reached_mm, left_mm=self.left_mm)
+        for item in self.items.values():
+            window._put(item)
+        return window
 
     def keep(self, matches: Callable[[WindowItem], bool]) -> None:
         """Drop what does not match; what was put together stays."""
@@ -170,15 +182,17 @@ class StripWindow(msgspec.Struct):
                     items += [self.items[name] for _, name in lane.ends[-most:]]
                 else:
                     sums.append(LaneSums(coil, camera, lane.cells))
-        return KeptWindow(tuple(items), tuple(sums))
+        left = ((coil, camera, round(left_mm, DIGITS)) for (coil, camera), left_mm in self.left_mm.items())
+        return KeptWindow(tuple(items), tuple(sums), tuple(left))
 
     def go_on(self, kept: KeptWindow) -> None:
         """Take up what was kept."""
+        self.left_mm = {(coil, camera): left_mm for coil, camera, left_mm in kept.left}
         for item in kept.items:
-            self.add(item)
+            self._put(item)
         for sums in kept.sums:
             for number, cell in sums.cells.items():
-                self.add(self._together(sums.coil, sums.camera, number, cell))
+                self._put(self._together(sums.coil, sums.camera, number, cell))
 
     @property
     def _cell_mm(self) -> float:
@@ -191,6 +205,80 @@ class StripWindow(msgspec.Struct):
         return WindowItem(
             f"{coil} {camera} {number}", coil, camera, start_mm, end_mm, "", 0, 0.0, cell.area_milli, cell.count
         )
+
+    def _leave(self, findings: Findings, *, is_awaited: bool) -> None:
+        """Take in which coils cameras left, and how far the strip has come since under those that left before."""
+        under = {coil for coil, _ in findings.reached_mm}
+        ways_mm = {
+            camera: max(0.0, reached_mm - self.reached_mm[coil, camera])
+            for (coil, camera), reached_mm in findings.reached_mm.items()
+            if (coil, camera) in self.reached_mm
+        }
+        farthest_mm = max(ways_mm.values(), default=0.0)  # of a camera that sees nothing now
+        left_mm = {
+            (coil, camera): at_mm + ways_mm.get(camera, farthest_mm)
+            for (coil, camera), at_mm in self.left_mm.items()
+            if camera in self.lanes.get(coil, {}) and (is_awaited or coil in under)
+        }
+        left_mm |= findings.left_mm
+        again = (place for place, at_mm in findings.left_mm.items() if findings.reached_mm.get(place, at_mm) < at_mm)
+        self.followed = {}
+        for coil in {coil for coil, _ in again}:
+            self._follow(coil, left_mm)
+        left_mm = {place: at_mm for place, at_mm in left_mm.items() if place not in findings.reached_mm}
+        for coil, camera in list(left_mm)[:-MOST_LEFT]:
+            del left_mm[coil, camera]
+        self.left_mm = left_mm
+
+    def _follow(self, coil: str, left_mm: dict[tuple[str, str], float]) -> None:
+        """Call a coil otherwise, as another of its name has come, where no camera is on it any more."""
+        cameras = self.lanes.get(coil, {})
+        if any((coil, camera) not in left_mm for camera in cameras):
+            return
+        name = BEFORE + coil
+        while name in self.lanes:
+            name = BEFORE + name
+        self.followed[coil] = name
+        for camera in [camera for before, camera in left_mm if before == coil]:
+            left_mm[name, camera] = left_mm.pop((coil, camera))
+        if cameras:
+            self.lanes[name] = self.lanes.pop(coil)
+        for lane in cameras.values():
+            for _, item in lane.ends:
+                self.items[item] = msgspec.structs.replace(self.items[item], coil=name)
+
+    def _come_mm(self, coil: str, camera: str) -> float | None:
+        """How far a coil has come under a camera, or would have, had it not left; None where neither is known."""
+        reached_mm = self.reached_mm.get((coil, camera))
+        return self.left_mm.get((coil, camera)) if reached_mm is None else reached_mm
+
+    def _put(self, item: WindowItem) -> LaneWindow:
+        """Put an item into its window, and return this."""
+        if item.id in self.items:
+            self._remove(item.id)
+        self.items[item.id] = item
+        cameras = self.lanes.get(item.coil)
+        if cameras is None:
+            cameras = self.lanes[item.coil] = {}
+        lane = cameras.get(item.camera)
+        if lane is None:
+            come_mm = self._come_mm(item.coil, item.camera)
+            begin_mm = 0.0 if come_mm is None else come_mm - self.within_mm
+            lane = cameras[item.camera] = LaneWindow(begin_mm=begin_mm)
+        insort(lane.ends, (item.end_mm, item.id))
+        self._count(lane, item, 1)
+        return lane
+
+    def _cut(self, lane: LaneWindow, reached_mm: float | None) -> None:
+        """Drop what does not lie around this position; all where nobody knows it."""
+        first = last = len(lane.ends)
+        if reached_mm is not None:
+            lane.begin_mm = reached_mm - self.within_mm
+            first = bisect_left(lane.ends, (lane.begin_mm, ""))
+            last = bisect_left(lane.ends, (reached_mm + self.within_mm, "\U0010ffff"))
+        for _, name in (*lane.ends[:first], *lane.ends[last:]):
+            self._count(lane, self.items.pop(name), -1)
+        del lane.ends[last:], lane.ends[:first]
 
     def _remove(self, name: str) -> None:
         item = self.items.pop(name)

@@ -108,7 +108,8 @@ def _batches(events: Iterable[Event], as_now: _Now, stations_m: Mapping[str, flo
             }
             step_ns = before_ns + (until_ns - before_ns) * step // steps
             yield before_seq, Findings(closed_ns=step_ns, reached_mm=reached_mm)
-        yield last_seq, Findings(closed_ns=until_ns + 1, events=causes, reached_mm=progress.end(group))
+        left_mm, ends_mm = progress.end(group), progress.reached_mm()
+        yield last_seq, Findings(closed_ns=until_ns + 1, events=causes, reached_mm=ends_mm, left_mm=left_mm)
         before_seq, before_ns = last_seq, until_ns + 1
 
 
@@ -173,22 +174,32 @@ class _Progress:
         }
 
     def begin(self, group: Sequence[Data | Unknown]) -> dict[tuple[str, str], float]:
-        """Go on to where begins what was recorded now."""
+        """Go on to where begins what was recorded now; return how far each coil has come then."""
+        ended = set[str]()
         for data in group:
-            if isinstance(data, CoilReport) and data.state == "started":
-                self._coils[data.coil], self._cameras[data.coil] = 0.0, {""}
+            if isinstance(data, CoilReport) and data.state == "ended":
+                ended.add(data.coil)
+            elif isinstance(data, CoilReport) and data.state == "started" and data.coil not in ended:
+                self._start(data.coil)
             elif isinstance(data, ON_STRIP):
                 self._go_on(data.coil, data.camera, data.start_mm)
         return self.reached_mm()
 
     def end(self, group: Sequence[Data | Unknown]) -> dict[tuple[str, str], float]:
-        """Go on to where it ends, and forget the coils that have ended."""
+        """Go on to where it ends, and forget the coils that have ended; return how far they had come."""
+        left_mm = dict[tuple[str, str], float]()
         for data in group:
             if isinstance(data, CoilReport) and data.state == "ended":
+                left_mm |= {place: at_mm for place, at_mm in self.reached_mm().items() if place[0] == data.coil}
                 self._coils.pop(data.coil, None)
+            elif isinstance(data, CoilReport) and data.state == "started" and data.coil not in self._coils:
+                self._start(data.coil)
             elif isinstance(data, ON_STRIP):
                 self._go_on(data.coil, data.camera, data.end_mm)
-        return self.reached_mm()
+        return left_mm
+
+    def _start(self, coil: str) -> None:
+        self._coils[coil], self._cameras[coil] = 0.0, {""}
 
     def _go_on(self, coil: str, camera: str, at_mm: float) -> None:
         self._coils[coil] = max(self._coils.get(coil, 0.0), at_mm + self._behind_mm.get(camera, 0.0))

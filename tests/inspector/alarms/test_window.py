@@ -8,13 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.alarms.alarms import Alarms
 from inspector.alarms.quantity import Noted
 from inspector.alarms.rules import Condition
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.standing import StandingReports
-from inspector.records.events import Alarm, Defect
+from inspector.records.events import Alarm, Defect, Missed
 from inspector.records.stages import Findings
+from inspector.strip.strip import Strip
 from tests.alarms import Desk, defect, section, states
+from tests.coils import CAMERAS
+from tests.frames import findings
+from tests.strips import SPOT, seen
 
 
 def test_one_alarm_is_raised_once() -> None:
@@ -95,6 +100,85 @@ def test_coils_count_apart() -> None:
     assert states(desk.follow(defect(3))) == ["unacknowledged"]
     del desk.reached_mm["C", "top"]
     assert states(desk.follow()) == ["returned"]
+
+
+@pytest.mark.parametrize("size", [1, 4, 8, 20])
+def test_a_coils_end_counts_in_batches_of_any_size(size: int) -> None:
+    """Of three spots that raise the alarm the last may lie in the coil's last frame, and the next coil come with it."""
+    strip, alarms = Strip(CAMERAS[:1]), Alarms([AlarmSection(name="a", count=3, within_m=5.0)])
+    places = [("A", number) for number in range(20)] + [("B", number) for number in range(20)]
+    frames = [
+        seen(at, *([SPOT] if coil == "A" and number in (10, 15, 19) else []), coil=coil, start_mm=number * 10.0)
+        for at, (coil, number) in enumerate(places)
+    ]
+    changes: list[Alarm] = []
+    for at in range(0, len(frames), size):
+        found = strip(findings(*frames[at : at + size], now_ns=at))
+        changes += [event for event in alarms(found).events if isinstance(event, Alarm)]
+    assert [(change.isa_state, change.coil) for change in changes] == [("unacknowledged", "A")]
+
+
+def test_a_coil_that_has_left_counts_once() -> None:
+    """With the batch in which it leaves, whatever is reported of it then: the next coil's metres are its own."""
+    desk = Desk(section(count=2, off_delay_ms=0))
+    assert desk.follow(defect(1)) == []
+    desk.weld()
+    assert states(desk.follow(defect(2))) == ["unacknowledged"]
+    assert states(desk.follow(defect(3, coil="D", start_mm=0.0, end_mm=100.0))) == ["returned"]
+
+
+def test_a_delay_runs_on_over_a_coils_end() -> None:
+    """Over a restart too, as long as the window reaches back so far: then the condition has been met for all of it."""
+    for run_m, expected in ((5, ["unacknowledged"]), (5.1, [])):
+        desk = Desk(section(on_delay_ms=1000))
+        desk.weld()
+        assert desk.follow(defect()) == []
+        desk.run_on(5)
+        assert desk.follow(after_ms=900) == []
+        desk.restart()
+        assert desk.follow() == []
+        desk.run_on(run_m)
+        assert desk.follow(after_ms=50) == []
+        assert states(desk.follow(after_ms=50)) == expected
+
+
+def test_what_a_dead_camera_missed_lies_at_the_coils_end() -> None:
+    """It left somewhere on the coil, or never came: up to where the coil was missed then, the coil had come."""
+    for left_mm in ({}, {("C", "bottom"): 500.0}):
+        desk = Desk(AlarmSection(name="a", kind="missed", missed_m=2.0, within_m=2.0, on_delay_ms=1000))
+        desk.weld()
+        desk.left_mm |= left_mm
+        assert desk.follow(Missed(camera="bottom", coil="C", start_mm=500.0, end_mm=90_000.0, reasons={})) == []
+        (alarm,) = desk.follow(after_ms=1000)
+        assert (alarm.isa_state, alarm.value) == ("unacknowledged", 2.0)
+
+
+def test_a_camera_that_is_ahead_counts_with_one_that_is_still_on_the_coil() -> None:
+    """At a coil's end as in its middle: within the last metres of each."""
+    desk = Desk(section(count=3, off_delay_ms=0))
+    desk.reached_mm["C", "bottom"] = 1000.0
+    desk.follow(defect(1), defect(2))
+    desk.weld()
+    desk.follow()
+    desk.run_on(9)
+    desk.follow()
+    assert states(desk.follow(defect(3, camera="bottom", end_mm=10_000.0))) == ["unacknowledged"]
+    desk.run_on(1.1)
+    assert states(desk.follow()) == ["returned"]
+
+
+def test_a_coil_that_follows_one_of_its_name_counts_apart() -> None:
+    """As where coils have no names: each defect counts on the coil on which it lies."""
+    desk = Desk(section(count=3, off_delay_ms=0, on_delay_ms=100))
+    desk.follow(defect(1), defect(2))
+    for number in (10, 20):
+        desk.weld("C", 500.0)
+        assert desk.follow(defect(3), defect(number, start_mm=300.0, end_mm=400.0)) == []
+        (alarm,) = desk.follow(after_ms=100)
+        assert (alarm.isa_state, alarm.value) == ("unacknowledged", 3.0)
+        desk.run_on(0.5)
+        assert states(desk.follow(defect(number + 1))) == ["returned"]
+        assert desk.follow(defect(number + 1)) == []
 
 
 def test_a_part_of_another_defect_counts_no_more() -> None:

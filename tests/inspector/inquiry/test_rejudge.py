@@ -264,6 +264,27 @@ def test_a_camera_down_the_line_has_its_own_window(tmp_path: Path, capsys: pytes
     assert json.loads(capsys.readouterr().out)["alarms_now"]["cluster"] == 1
 
 
+@pytest.mark.parametrize("following", ["A", "B"])
+def test_a_coils_end_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str], following: str) -> None:
+    """Where the last of three defects was recorded with the coil's end, and the next coil, of its name too, with it."""
+    write_recipe(tmp_path / "recipe")
+    (tmp_path / "new.toml").write_text(CONFIG + RULES)
+    seconds = itertools.count(1_790_000_000)
+    journal = new_journal(tmp_path / "journal", clock_utc=lambda: datetime.fromtimestamp(next(seconds), UTC))
+    dark: list[Any] = [any_defect(id=f"{at}", coil="A", start_mm=at, end_mm=at + 1) for at in (7000.0, 8000.0, 9000.0)]
+    for events in (
+        [reported("A", "started")],
+        dark[:2],
+        [dark[2], reported("A", "ended", 9.0), reported(following, "started")],
+        [reported(following, "ended", 9.0)],
+    ):
+        journal.record(events)
+    journal.close()
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
+    rows = [json.loads(row)["alarms_now"] for row in capsys.readouterr().out.splitlines()]
+    assert [row.get("cluster", 0) for row in rows].count(1) == 1
+
+
 def test_a_coil_that_still_runs_changes_no_grade(
     past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
