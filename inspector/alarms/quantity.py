@@ -230,6 +230,7 @@ def _item(defect: Defect) -> WindowItem:
         severity=_rank(defect),
         width_mm=defect.width_mm,
         area_milli=round(defect.area_mm2 * 1000),
+        is_open=defect.is_partial,
     )
 
 

@@ -48,6 +48,8 @@ class WindowItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
     area_milli: int = 0
     """Thousandths of square millimetres: whole numbers add up without an error."""
     count: int = 1
+    is_open: bool = False
+    """It may still grow: then it is reported again."""
 
     @property
     def length_mm(self) -> float:
@@ -94,6 +96,8 @@ class LaneWindow(msgspec.Struct):
     """Where the window begins."""
     cells: dict[int, Cell] = {}
     """By position, in parts of the window's length."""
+    open: set[str] = set()
+    """Items that are in no cell, `KEPT_ITEMS` at most: each is still to be known when it is reported again."""
 
 
 class StripWindow(msgspec.Struct):
@@ -173,7 +177,10 @@ class StripWindow(msgspec.Struct):
             self._remove(item.id)
 
     def kept(self, most: int) -> KeptWindow:
-        """What is kept for a restart: of each camera the newest `most` items, or sums where these are too many."""
+        """What is kept for a restart: of each camera the newest `most` items, or sums where these are too many.
+
+        Only of what is whole: the end of an open defect takes the place of what it was.
+        """
         items: list[WindowItem] = []
         sums: list[LaneSums] = []
         for coil, cameras in self.lanes.items():
@@ -181,6 +188,7 @@ class StripWindow(msgspec.Struct):
                 if min(most, len(lane.ends)) <= KEPT_ITEMS:
                     items += [self.items[name] for _, name in lane.ends[-most:]]
                 else:
+                    items += [self.items[name] for name in sorted(lane.open)]
                     sums.append(LaneSums(coil, camera, lane.cells))
         left = ((coil, camera, round(left_mm, DIGITS)) for (coil, camera), left_mm in self.left_mm.items())
         return KeptWindow(tuple(items), tuple(sums), tuple(left))
@@ -287,17 +295,23 @@ class StripWindow(msgspec.Struct):
         self._count(lane, item, -1)
 
     def _count(self, lane: LaneWindow, item: WindowItem, sign: int) -> None:
+        count, area_milli = sign * item.count, sign * item.area_milli
+        length_mm = sign * (item.end_mm - item.start_mm) if self.sums_length else 0.0
+        lane.count += count
+        lane.area_milli += area_milli
+        lane.length_mm += length_mm
+        if sign < 0 and item.id in lane.open:
+            lane.open.remove(item.id)
+            return
+        if sign > 0 and item.is_open and len(lane.open) < KEPT_ITEMS:
+            lane.open.add(item.id)
+            return
         number = int(item.end_mm * CELLS // self.within_mm)
         if (cell := lane.cells.get(number)) is None:
             cell = lane.cells[number] = Cell()
-        count, area_milli = sign * item.count, sign * item.area_milli
-        lane.count += count
-        lane.area_milli += area_milli
         cell.count += count
         cell.area_milli += area_milli
         if self.sums_length:
-            length_mm = sign * (item.end_mm - item.start_mm)
-            lane.length_mm += length_mm
             cell.length_mm = round(cell.length_mm + length_mm, DIGITS)
         if not cell.count:
             del lane.cells[number]

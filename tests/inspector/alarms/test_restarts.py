@@ -93,6 +93,21 @@ def test_a_restart_keeps_a_full_window() -> None:
         assert states(desk.follow()) == ["returned"]
 
 
+@pytest.mark.parametrize("many", [10, 40])
+def test_a_restart_counts_no_open_defect_twice(many: int) -> None:
+    """Also not in a window of which sums are kept: its end takes the place of what it was before."""
+    for rule, before, after in (
+        (section(kind="area", area_mm2=1e6), many * 50 + 30, many * 50 + 31),
+        (section(count=99), many + 1, many + 1),
+    ):
+        desk = Desk(rule)
+        desk.follow(defect(999, area_mm2=30.0, is_partial=True), *map(defect, range(many)))
+        for facts, expected in (({}, before), ({"area_mm2": 31.0}, after)):
+            desk.restart()
+            desk.follow(*([defect(999, **facts)] if facts else []))
+            assert desk.alarms._alarms["scratches"].status().value == expected
+
+
 def test_a_shelving_ends_when_it_would_have() -> None:
     """The time limit of a shelf goes on while the inspector does not run."""
     desk = Desk()
