@@ -21,6 +21,8 @@ from inspector.records.stages import Findings
 
 STANDS_NS = 2_000_000_000
 """The line stands when no camera's strip has come on for this long, and its speed is that of as much time."""
+DEAD_NS = 10_000_000_000
+"""A camera whose strip has not come on while another's ran for so long shows no longer how far a coil is."""
 MOST_FACTS = 10
 """Different facts in one expression, so that whether it can hold is tried out at once: 1024 cases."""
 
@@ -161,28 +163,77 @@ def _shown(token: str | Fact) -> str:
     return f"alarm {token.name}" if token.kind == "alarm" else f"line {token.kind}"
 
 
+class _Lane(msgspec.Struct, frozen=True):
+    """How a coil runs under a camera."""
+
+    reached_mm: float
+    moved_ns: int
+    """When it came on last."""
+    running_ns: int
+    """How long the line had run by then."""
+    since_ns: int
+    """Since when it has come on without a pause of `STANDS_NS`."""
+    is_late: bool = False
+    """Whether then the camera came out of nowhere: to a coil that others saw, or as it had been dead."""
+
+    def has_run(self, now_ns: int) -> bool:
+        """Whether it has come on for `STANDS_NS`; what a camera shows before that may be a leap."""
+        return now_ns - self.since_ns >= STANDS_NS
+
+
 class StripMotion:
     """How the strip runs, by how far it comes from batch to batch."""
 
     def __init__(self) -> None:
-        self._reached_mm: dict[tuple[str, str], float] = {}
+        self._lanes: dict[tuple[str, str], _Lane] = {}
+        """By coil and camera."""
+        self._moved_ns = self._running_ns = 0
+        """When any strip came on last, and how long the line had run by then."""
         self._travel_mm = 0.0
         self._samples: deque[tuple[int, float]] = deque()
         """Time, and how far the strip had run by then; at least as old as `STANDS_NS` where anything is."""
 
     def follow(self, findings: Findings) -> None:
         """Take in how far the strip has come; what goes back, or begins, moves by what the farthest camera shows."""
-        ways_mm = [
-            reached_mm - self._reached_mm.get(key, 0.0)
-            for key, reached_mm in findings.reached_mm.items()
-            if reached_mm != self._reached_mm.get(key)
-        ]
-        self._reached_mm = dict(findings.reached_mm)
-        self._travel_mm += max((abs(way_mm) for way_mm in ways_mm), default=0.0)
         samples, now_ns = self._samples, findings.closed_ns
+        running_ns = self._running_ns + min(now_ns - self._moved_ns, STANDS_NS)
+        ends_mm = findings.reached_mm.items()
+        lanes = {place: self._lane(place, reached_mm, now_ns, running_ns) for place, reached_mm in ends_mm}
+        moved = [place for place, lane in lanes.items() if lane is not self._lanes.get(place)]
+        self._travel_mm += max((self._way_mm(place, lanes[place], findings) for place in moved), default=0.0)
+        self._lanes = lanes
+        if moved:
+            self._moved_ns, self._running_ns = now_ns, running_ns
         samples.append((now_ns, self._travel_mm))
         while len(samples) > 1 and samples[1][0] <= now_ns - STANDS_NS:
             samples.popleft()
+
+    def _lane(self, place: tuple[str, str], reached_mm: float, now_ns: int, running_ns: int) -> _Lane:
+        """How a coil runs that has come so far now; the lane of before where it has not moved."""
+        before = self._lanes.get(place)
+        if before is None:
+            coils, cameras = {coil for coil, _ in self._lanes}, {camera for _, camera in self._lanes}
+            return _Lane(reached_mm, now_ns, running_ns, now_ns, place[0] in coils and place[1] not in cameras)
+        if reached_mm == before.reached_mm:
+            return before
+        if now_ns - before.moved_ns < STANDS_NS:
+            return _Lane(reached_mm, now_ns, running_ns, before.since_ns, before.is_late)
+        return _Lane(reached_mm, now_ns, running_ns, now_ns, self._is_dead(before))
+
+    def _way_mm(self, place: tuple[str, str], lane: _Lane, findings: Findings) -> float:
+        """How far a coil has come on under a camera since the last batch.
+
+        What a camera shows first is what it saw: how fast strip ran before it came, or came back, nobody knows.
+        """
+        before, seen_mm = self._lanes.get(place), findings.inspected_mm.get(place[1])
+        if before is None:
+            is_known = any(place[0] == coil for coil, _ in self._lanes)
+            return (0.0 if is_known else lane.reached_mm) if seen_mm is None else seen_mm
+        way_mm = abs(lane.reached_mm - before.reached_mm)
+        return way_mm if lane.has_run(findings.closed_ns) else seen_mm or way_mm
+
+    def _is_dead(self, lane: _Lane) -> bool:
+        return self._running_ns - lane.running_ns >= DEAD_NS
 
     @property
     def stands(self) -> bool:
@@ -198,8 +249,13 @@ class StripMotion:
         return (now_mm - before_mm) * 60e6 / (now_ns - before_ns)
 
     def is_at_head(self, metres: float) -> bool:
-        """Whether a coil under the cameras has come no farther than this."""
-        return any(reached_mm <= metres * 1000 for reached_mm in self._reached_mm.values())
+        """Whether a coil has come no farther than this under a camera that is not dead, or just back."""
+        return any(
+            lane.reached_mm <= metres * 1000
+            and not self._is_dead(lane)
+            and (lane.has_run(self._samples[-1][0]) or not lane.is_late)
+            for lane in self._lanes.values()
+        )
 
     @property
     def is_known(self) -> bool:

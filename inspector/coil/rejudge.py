@@ -100,7 +100,9 @@ def _batches(events: Iterable[Event], as_now: _Now, stations_m: Mapping[str, flo
         causes = tuple(as_now(data) for data in group if not isinstance(data, CONSEQUENCES))
         until_ns = max(before_ns, closed_ns) + 1
         steps = min(MOST_STEPS, math.ceil((until_ns - before_ns) / STEP_NS)) if before_ns else 1
-        before_mm, begins_mm = progress.reached_mm(), progress.begin(group)
+        before = progress.coils_mm()
+        begins_mm = progress.begin(group)
+        before_mm = progress.reached_mm(before)
         for step in range(1, steps + 1):
             reached_mm = {
                 place: before_mm.get(place, 0.0) + (at_mm - before_mm.get(place, 0.0)) * step / steps
@@ -165,11 +167,15 @@ class _Progress:
         """How far each has come under the first camera."""
         self._cameras: dict[str, set[str]] = {}
 
-    def reached_mm(self) -> dict[tuple[str, str], float]:
-        """How far each coil has come, by coil and camera."""
+    def coils_mm(self) -> dict[str, float]:
+        """How far each coil has come under the first camera."""
+        return dict(self._coils)
+
+    def reached_mm(self, coils_mm: Mapping[str, float] | None = None) -> dict[tuple[str, str], float]:
+        """How far each coil has come, by coil and camera: now, or when they had come so far under the first camera."""
         return {
             (coil, camera): max(0.0, at_mm - self._behind_mm.get(camera, 0.0))
-            for coil, at_mm in self._coils.items()
+            for coil, at_mm in (self._coils if coils_mm is None else coils_mm).items()
             for camera in self._cameras[coil]
         }
 

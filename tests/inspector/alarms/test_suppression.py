@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.alarms.suppression import STANDS_NS, Expression, Fact, StripMotion, parse
+from inspector.alarms.suppression import DEAD_NS, STANDS_NS, Expression, Fact, StripMotion, parse
 from inspector.records import commands
 from inspector.records.stages import Findings
 from tests.alarms import Desk, defect, section, states
@@ -116,6 +116,54 @@ def test_speed() -> None:
         follow(line, tick / 4, C=tick / 4 * 2.0)
     assert line.speed_m_per_min == pytest.approx(120.0)
     assert line.is_at_head(6.0) and not line.is_at_head(5.9)
+
+
+def test_a_camera_that_comes_is_no_leap_of_the_line() -> None:
+    """To a coil that runs, or back to one, or to one that a frame had named wrongly: what it sees counts."""
+    line = StripMotion()
+    bottom_mm = None
+    for tick in range(160):
+        top_mm, coil = tick * 500.0, "D" if tick == 60 else "C"
+        is_back, is_sure = tick in (40, 120), tick in (41, 42, 121, 122)  # a position, and frames that confirm it
+        if is_back:
+            bottom_mm = (bottom_mm or 0.0) + 500.0
+        elif is_sure:
+            bottom_mm = top_mm
+        reached_mm = {(coil, "top"): top_mm} | ({} if bottom_mm is None else {("C", "bottom"): bottom_mm})
+        inspected_mm = {"top": 500.0} | ({"bottom": 500.0} if is_back or is_sure else {})
+        line.follow(Findings(closed_ns=tick * STANDS_NS // 8, reached_mm=reached_mm, inspected_mm=inspected_mm))
+        assert tick < 8 or line.speed_m_per_min == pytest.approx(120.0)
+        assert tick < 8 or not line.is_at_head(3.0)
+
+
+def test_the_line_runs_wherever_frames_are_bad() -> None:
+    """Strip that was missed under a camera that is there counts; so does what comes by again after a stop."""
+    line = StripMotion()
+    for tick in range(13):
+        line.follow(Findings(closed_ns=tick * STANDS_NS // 8, reached_mm={("C", "top"): tick * 500.0}))
+    assert line.speed_m_per_min == pytest.approx(120.0)
+    again = Findings(closed_ns=10 * STANDS_NS, reached_mm={("C", "top"): 5000.0}, inspected_mm={"top": 0.0})
+    line.follow(again)
+    assert not line.stands
+
+
+def test_a_dead_camera_does_not_keep_a_coil_at_its_head() -> None:
+    """One that follows does, as far down the line as it stands; on a line that stands nobody is dead."""
+    for follows in (True, False):
+        line = StripMotion()
+        for second in range(60):
+            top_mm = min(second, 30) * 1000.0
+            bottom_mm = min(max(0.0, top_mm - 25_000.0) if follows else top_mm, 5000.0 if follows else 2000.0)
+            reached_mm = {("C", "top"): top_mm, ("C", "bottom"): bottom_mm}
+            line.follow(Findings(closed_ns=second * 10**9, reached_mm=reached_mm))
+        assert line.is_at_head(6.0) is follows
+        if follows:
+            for camera in ("top", "bottom"):  # it starts again
+                reached_mm["C", camera] += 100.0
+                second += 1
+                line.follow(Findings(closed_ns=second * 10**9, reached_mm=dict(reached_mm)))
+                assert line.is_at_head(6.0)
+    assert DEAD_NS == 10 * 10**9
 
 
 def test_suppressed_while_the_line_stands() -> None:

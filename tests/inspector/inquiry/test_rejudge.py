@@ -264,6 +264,30 @@ def test_a_camera_down_the_line_has_its_own_window(tmp_path: Path, capsys: pytes
     assert json.loads(capsys.readouterr().out)["alarms_now"]["cluster"] == 1
 
 
+SLOWLY = """
+[[alarm]]
+name = "slowly"
+classes = ["dark"]
+within_m = 5
+suppressed_by = "line slower than 3 m/min"
+"""
+
+
+def test_a_camera_that_sees_its_first_defect_is_no_leap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a strip that creeps at 2 m/min: the coil has come as far under it as under the others."""
+    write_recipe(tmp_path / "recipe")
+    (tmp_path / "new.toml").write_text(CONFIG + SLOWLY)
+    minutes = itertools.count(1_790_000_000, 60)
+    journal = new_journal(tmp_path / "journal", clock_utc=lambda: datetime.fromtimestamp(next(minutes), UTC))
+    journal.record([reported("A", "started")])
+    for at, camera in ((2000.0, "top"), (4000.0, "top"), (6000.0, "next"), (8000.0, "next")):
+        journal.record([any_defect(id=f"{at}", coil="A", camera=camera, start_mm=at, end_mm=at + 1)])
+    journal.record([reported("A", "ended", 60.0)])
+    journal.close()
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
+    assert "slowly" not in json.loads(capsys.readouterr().out)["alarms_now"]
+
+
 @pytest.mark.parametrize("following", ["A", "B"])
 def test_a_coils_end_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str], following: str) -> None:
     """Where the last of three defects was recorded with the coil's end, and the next coil, of its name too, with it."""
