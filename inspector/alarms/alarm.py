@@ -45,6 +45,8 @@ class KeptAlarm(msgspec.Struct, frozen=True):
     operator: str
     reason: str
     suppressed: str
+    aside_from: IsaState = "normal"
+    """Where it was before it was put aside; 0.3 did not keep it."""
 
 
 class ConfiguredAlarm:
@@ -56,6 +58,8 @@ class ConfiguredAlarm:
         self.state: IsaState = "normal"
         self.suppressed = ""
         """Who suppressed it by a command; empty when none did."""
+        self._aside_from: IsaState = "normal"
+        """Where it was before it was put aside; `normal` while it is not."""
         self._is_met = False
         """The condition, its delays included."""
         self._since_ns = 0
@@ -110,7 +114,8 @@ class ConfiguredAlarm:
             changes += self.go("unsuppress")
         if level is not None:
             changes += self._follow_condition(is_met=level == "met")
-        elif self._is_met and self.state == "normal":  # nobody keeps it aside any more, and its off-delay runs
+        elif self._is_met and states.becomes(self.state, "met") == states.ANNOUNCED:
+            # Nobody keeps it aside any more, and its off-delay runs.
             changes += self.go("met")
         return changes
 
@@ -139,10 +144,15 @@ class ConfiguredAlarm:
 
     def go(self, cause: Cause, operator: str = "", reason: str = "") -> list[events.Alarm]:
         """Change the state for a cause, where the table says so; return the event of it."""
-        state = states.becomes(self.state, cause)
+        as_left = states.left(self._aside_from, is_latching=self.section.latch)
+        state = states.becomes(self.state, cause, as_left)
         if state is None:
             return []
         before, self.state = self.state, state
+        if not states.is_aside(state):
+            self._aside_from = "normal"
+        elif not states.is_aside(before):
+            self._aside_from = before
         if state != "shelved":
             self._until_ns = 0
         if before != state or cause == "shelve":
@@ -223,6 +233,7 @@ class ConfiguredAlarm:
             self._operator,
             self._reason,
             self.suppressed,
+            self._aside_from,
         )
 
     @classmethod
@@ -232,7 +243,7 @@ class ConfiguredAlarm:
         alarm.condition = Condition.restored(kept.condition, standing, monotonic_ns)
         alarm.state, alarm._is_met, alarm.suppressed = kept.state, kept.is_met, kept.suppressed
         alarm._since_ns, alarm._until_ns = kept.since_ns, kept.until_ns
-        alarm._operator, alarm._reason = kept.operator, kept.reason
+        alarm._operator, alarm._reason, alarm._aside_from = kept.operator, kept.reason, kept.aside_from
         return alarm
 
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from inspector.alarms.states import STATES, TABLE, Cause, is_aside
+from inspector.alarms.states import AS_LEFT, STATES, TABLE, AsLeft, Cause, is_aside
 from inspector.records.events import IsaState
 
 WIDTH, HEIGHT = 1000, 612
@@ -57,32 +57,35 @@ STYLE = (
 )
 
 
-BOWS: dict[tuple[IsaState, IsaState], float] = {
+BOWS: dict[tuple[IsaState | None, IsaState | AsLeft], float] = {
     ("latched_unacknowledged", "returned"): -62,
     ("shelved", "out_of_service"): -46,
 }
 """How far an arrow bends around the boxes in its way, to the right of its direction."""
-LABELS: dict[tuple[IsaState, IsaState], float] = {("latched_acknowledged", "normal"): 0.62}
+LABELS: dict[tuple[IsaState | None, IsaState | AsLeft], float] = {("latched_acknowledged", "normal"): 0.62}
 """Where along an arrow its words stand, where not in the middle."""
 
 
-FOOT = "retire (a reload takes the rule away) leads from every state to A; arrows into the frame lead to A"
+FOOT = (
+    "retire (a reload takes the rule away) leads from every state to A; "
+    "arrows into the frame lead to A, D, E or F: to what was left there, its condition gone"
+)
 
 
 class Arrow(NamedTuple):
-    """Transitions from one state, or from the frame (None), to another, or to any state within it."""
+    """Transitions from one state, or from the frame (None), to another, or back into the frame."""
 
     start: IsaState | None
-    end: IsaState
+    end: IsaState | AsLeft
     causes: tuple[Cause, ...]
 
 
 def arrows() -> list[Arrow]:
     """All arrows of the picture, from the table."""
     shared = _shared()
-    joined: dict[tuple[IsaState | None, IsaState], list[Cause]] = defaultdict(list)
-    for cause, end in shared.items():
-        joined[None, end].append(cause)
+    joined: dict[tuple[IsaState | None, IsaState | AsLeft], list[Cause]] = defaultdict(list)
+    for cause, aside in shared.items():
+        joined[None, aside].append(cause)
     for state, causes in TABLE.items():
         for cause, end in causes.items():
             if state == end or cause == "retire" or (not is_aside(state) and shared.get(cause) == end):
@@ -91,9 +94,9 @@ def arrows() -> list[Arrow]:
     return [Arrow(start, end, tuple(causes)) for (start, end), causes in joined.items()]
 
 
-def shown() -> set[tuple[IsaState, Cause, IsaState]]:
+def shown() -> set[tuple[IsaState, Cause, IsaState | AsLeft]]:
     """Every transition that the picture shows, as an arrow or in the words of a box and of the foot."""
-    found: set[tuple[IsaState, Cause, IsaState]] = set()
+    found: set[tuple[IsaState, Cause, IsaState | AsLeft]] = set()
     for arrow in arrows():
         starts = [arrow.start] if arrow.start else [state for state in TABLE if not is_aside(state)]
         found |= {(start, cause, arrow.end) for start in starts for cause in arrow.causes}
@@ -131,7 +134,7 @@ def _shared() -> dict[Cause, IsaState]:
     return {
         cause: end
         for cause, end in inside[0].items()
-        if is_aside(end) and all(causes.get(cause) == end for causes in inside)
+        if end != AS_LEFT and is_aside(end) and all(causes.get(cause) == end for causes in inside)
     }
 
 
@@ -155,7 +158,7 @@ def _box(state: IsaState) -> Iterator[str]:
 
 def _arrow(arrow: Arrow) -> Iterator[str]:
     start, end = _ends(arrow)
-    bow, share = _bow(arrow), LABELS.get((arrow.start or arrow.end, arrow.end), 0.5)
+    bow, share = _bow(arrow), LABELS.get((arrow.start, arrow.end), 0.5)
     length = ((end.x - start.x) ** 2 + (end.y - start.y) ** 2) ** 0.5
     across = Point((end.y - start.y) / length, (start.x - end.x) / length)
     bend = Point((start.x + end.x) / 2 + across.x * bow * 2, (start.y + end.y) / 2 + across.y * bow * 2)
@@ -169,6 +172,10 @@ def _arrow(arrow: Arrow) -> Iterator[str]:
 
 def _ends(arrow: Arrow) -> tuple[Point, Point]:
     """Where an arrow leaves and where it points: on the edges of boxes, in the direction of the other."""
+    if arrow.end == AS_LEFT:  # back up into the frame
+        assert arrow.start, "the frame leads to a state"
+        start = PLACES[arrow.start]
+        return Point(start.x - 40, start.y - BOX_H / 2), Point(start.x - 40, FRAME[1] + FRAME[3])
     end = PLACES[arrow.end]
     if arrow.start is None:  # straight down from the frame
         return Point(end.x + 40, FRAME[1] + FRAME[3]), Point(end.x + 40, end.y - BOX_H / 2)
@@ -177,14 +184,12 @@ def _ends(arrow: Arrow) -> tuple[Point, Point]:
         side = -BOX_H / 2 if start.x > end.x else BOX_H / 2
         lean = 40 if bow and start.x > end.x else -40
         return Point(start.x - lean, start.y + side), Point(end.x + lean, end.y + side)
-    if is_aside(arrow.start) and not is_aside(arrow.end):  # back up into the frame: to `normal`, in words
-        return Point(start.x - 40, start.y - BOX_H / 2), Point(start.x - 40, FRAME[1] + FRAME[3])
     return _edge(start, end), _edge(end, start)
 
 
 def _bow(arrow: Arrow) -> float:
     """How far an arrow bends to the left, so that two between the same states lie apart."""
-    if arrow.start is None or (is_aside(arrow.start) and not is_aside(arrow.end)):
+    if arrow.start is None or arrow.end == AS_LEFT:
         return 0.0
     if (arrow.start, arrow.end) in BOWS:
         return BOWS[arrow.start, arrow.end]

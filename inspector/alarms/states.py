@@ -2,13 +2,14 @@
 `make docs` writes it into README.md. Pure.
 
 Laws: what is not in the table does not happen; each transition in it is one event, one that leads back to the same
-state included. Every entry into `unacknowledged` is one alarm that an operator has to answer. What is kept from people
-goes back to `normal`, and a condition that is still met raises the alarm in the same batch.
+state included. Every entry into `unacknowledged` is one alarm that an operator has to answer. Keeping an alarm from
+people answers nothing: it comes back as it was left, as if its condition had gone then, and one that is still met
+raises the alarm in the same batch.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from inspector.records.events import AlarmState, IsaState
 
@@ -71,17 +72,21 @@ STATES: dict[IsaState, State] = {
 }
 """What each state means."""
 
+AsLeft = Literal["as left"]
+AS_LEFT: Final[AsLeft] = "as left"
+"""Where an alarm comes back from where it was kept from people: to what `left` makes of the state before."""
+
 _ASIDE: dict[Cause, IsaState] = {"shelve": "shelved", "suppress": "suppressed", "out_of_service": "out_of_service"}
 """Ways to keep an alarm from people, from every state in which it can reach them."""
 _ON_RECORD: tuple[Cause, ...] = ("met", "gone", "held")
 """What a condition does while its alarm is kept from people is recorded, and changes nothing."""
 
 
-def _aside(state: IsaState, ways: dict[Cause, IsaState]) -> dict[Cause, IsaState]:
+def _aside(state: IsaState, ways: dict[Cause, IsaState | AsLeft]) -> dict[Cause, IsaState | AsLeft]:
     return {**dict.fromkeys(_ON_RECORD, state), **ways, "retire": "normal"}
 
 
-TABLE: dict[IsaState, dict[Cause, IsaState]] = {
+TABLE: dict[IsaState, dict[Cause, IsaState | AsLeft]] = {
     "normal": {"met": "unacknowledged", **_ASIDE},
     "unacknowledged": {
         "gone": "returned",
@@ -108,12 +113,12 @@ TABLE: dict[IsaState, dict[Cause, IsaState]] = {
     },
     "shelved": _aside(
         "shelved",
-        {"shelve": "shelved", "unshelve": "normal", "expire": "normal", "out_of_service": "out_of_service"},
+        {"shelve": "shelved", "unshelve": AS_LEFT, "expire": AS_LEFT, "out_of_service": "out_of_service"},
     ),
     "suppressed": _aside(
-        "suppressed", {"unsuppress": "normal", "shelve": "shelved", "out_of_service": "out_of_service"}
+        "suppressed", {"unsuppress": AS_LEFT, "shelve": "shelved", "out_of_service": "out_of_service"}
     ),
-    "out_of_service": _aside("out_of_service", {"in_service": "normal"}),
+    "out_of_service": _aside("out_of_service", {"in_service": AS_LEFT}),
 }
 """What a cause makes of a state; where nothing stands, nothing changes. (`gone` of a latched state: a reload has taken
 the latch away.)"""
@@ -122,9 +127,15 @@ ANNOUNCED: IsaState = "unacknowledged"
 """Entering it from another state is what horn and screen announce, floods aside."""
 
 
-def becomes(state: IsaState, cause: Cause) -> IsaState | None:
-    """The state that a cause leads to; None when the table says nothing."""
-    return TABLE[state].get(cause)
+def becomes(state: IsaState, cause: Cause, as_left: IsaState = "normal") -> IsaState | None:
+    """The state that a cause leads to, `as_left` where the alarm comes back; None when the table says nothing."""
+    found = TABLE[state].get(cause)
+    return as_left if found == AS_LEFT else found
+
+
+def left(state: IsaState, *, is_latching: bool) -> IsaState:
+    """What an alarm comes back as that was put aside in this state."""
+    return becomes(state, "held" if is_latching else "gone") or state
 
 
 def is_on(state: IsaState) -> bool:

@@ -141,7 +141,7 @@ def test_an_alarm_is_shelved_over_a_kill(tmp_path: Path) -> None:
     assert changes == [
         ("unacknowledged", "met", ""),
         ("shelved", "shelve", "Kim"),
-        ("normal", "unshelve", "Lee"),
+        ("returned", "unshelve", "Lee"),
         ("unacknowledged", "met", ""),
     ]
     asked = [(event.command, event.operator, event.is_done) for event in data if isinstance(event, Commanded)]

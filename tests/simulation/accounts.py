@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
-from inspector.alarms.states import TABLE
+from inspector.alarms.states import Cause, becomes, is_aside, left
 from inspector.records import events
 from inspector.records.events import CoilReport, Data, IsaState, Missed
 from inspector.records.frame import Header
@@ -226,19 +226,24 @@ class StripAccount:
 class AlarmAccount:
     """Alarms as a subscriber knows them: by their events alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, latching: Set[str]) -> None:
+        """`latching` are the names of those whose rule latches."""
         self.states: dict[str, IsaState] = {}
+        self._as_left: dict[str, IsaState] = {}
+        self._latching = latching
 
     def follow(self, reported: Iterable[Data]) -> None:
         """Take in what was reported: what happens is in the table of states."""
         for event in reported:
             if isinstance(event, events.Alarm):
-                before = self.states.get(event.name, "normal")
-                becomes = TABLE[before].get(event.cause)  # type: ignore[call-overload]
-                if becomes != event.isa_state:
+                before, cause = self.states.get(event.name, "normal"), msgspec.convert(event.cause, Cause)
+                state = becomes(before, cause, self._as_left.get(event.name, "normal"))
+                if state is None or state != event.isa_state:
                     found = f"alarm {event.name}: {before} became {event.isa_state} by {event.cause}"
-                    raise Violation(f"{found}; the table says {becomes}")
-                self.states[event.name] = msgspec.convert(event.isa_state, IsaState)
+                    raise Violation(f"{found}; the table says {state}")
+                self.states[event.name] = state
+                if not is_aside(state):
+                    self._as_left[event.name] = left(state, is_latching=event.name in self._latching)
 
     def compare(self, states: Mapping[str, IsaState]) -> None:
         """See that the alarms stand where their events have brought them."""

@@ -17,7 +17,7 @@ from tests.simulation.accounts import AlarmAccount, Ends, FaultAccount, FrameAcc
 from tests.simulation.cameras import Camera, Shot
 from tests.simulation.disk import Disk
 from tests.simulation.line import Clocks, Line
-from tests.simulation.schedule import Schedule
+from tests.simulation.schedule import LATCHING, Schedule
 from tests.simulation.seen import DefectAccount, RepeatAccount, TriggerAccount
 from tests.simulation.tape import Tape
 
@@ -57,7 +57,7 @@ class Life:
         require(not journal.remarks, f"files were found damaged: {journal.remarks}")
         self.record.settle(journal.last_seq, journal.states)
         self._read_back()
-        self.strip, self.alarms, self.ends = StripAccount(), AlarmAccount(), Ends()
+        self.strip, self.alarms, self.ends = StripAccount(), AlarmAccount(LATCHING), Ends()
         self.defects, self.triggers, self.repeats = DefectAccount(), TriggerAccount(), RepeatAccount()
         for findings in self.record.findings:
             self._follow(findings)

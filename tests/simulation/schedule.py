@@ -54,6 +54,7 @@ RULES = (
     AlarmSection(name="disk", kind="health", off_delay_ms=0),
 )
 """Alarms of which each schedule has some."""
+LATCHING = {rule.name for rule in RULES if rule.latch}
 
 
 TRIGGERS = (

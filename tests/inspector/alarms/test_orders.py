@@ -19,7 +19,7 @@ def test_shelve_until_its_time() -> None:
     assert shelved.until == "2026-11-18T11:36:40.000Z"
     assert desk.follow(after_ms=30 * 60_000 - 1) == []
     back = desk.follow(after_ms=1)
-    assert [(change.isa_state, change.cause) for change in back] == [("normal", "expire"), ("unacknowledged", "met")]
+    assert [(change.isa_state, change.cause) for change in back] == [("returned", "expire"), ("unacknowledged", "met")]
 
 
 def test_shelve_again_sets_a_new_limit() -> None:

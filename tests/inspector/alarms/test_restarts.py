@@ -124,7 +124,7 @@ def test_a_shelving_that_ended_meanwhile() -> None:
     desk.follow(defect())
     desk.ask(commands.Shelve, minutes=1)
     desk.restart(after_ms=3_600_000)
-    assert states(desk.follow()) == ["normal", "unacknowledged"]
+    assert states(desk.follow()) == ["returned", "unacknowledged"]
 
 
 def test_a_rule_that_is_gone_after_a_restart() -> None:

@@ -46,12 +46,20 @@ def cause(desk: Desk, name: Cause) -> list[Alarm]:
             return desk.ask(ORDERS[name])
 
 
+def known(state: IsaState, name: Cause) -> IsaState:
+    """What a cause of the table leads to, from the shortest way: what is put aside then was normal."""
+    becomes = table.becomes(state, name)
+    assert becomes
+    return becomes
+
+
 def way(to: IsaState) -> list[Cause]:
     """The shortest way from `normal`."""
     ways: dict[IsaState, list[Cause]] = {"normal": []}
     edge: list[IsaState] = ["normal"]
     for state in edge:
-        for name, becomes in TABLE[state].items():
+        for name in TABLE[state]:
+            becomes = known(state, name)
             if becomes not in ways:
                 ways[becomes] = [*ways[state], name]
                 edge.append(becomes)
@@ -67,7 +75,7 @@ def test_each_cause_in_each_state(state: IsaState, name: Cause) -> None:
         cause(desk, step)
     assert desk.state == state
     changes = cause(desk, name)
-    becomes = TABLE[state].get(name)
+    becomes = table.becomes(state, name)
     on_record = becomes == state and name in ("gone", "held")  # it was gone before: nothing new
     expected = [] if becomes is None or on_record else [(name, becomes)]
     assert [(change.cause, change.isa_state) for change in changes] == expected
@@ -84,7 +92,8 @@ def test_every_state_is_reached_and_left() -> None:
         reached: set[IsaState] = {state}
         edge: list[IsaState] = [state]
         while edge:
-            news = set(TABLE[edge.pop()].values()) - reached
+            at = edge.pop()
+            news = {known(at, name) for name in TABLE[at]} - reached
             reached |= news
             edge += news
         assert reached == set(STATES)
@@ -97,11 +106,68 @@ def test_every_cause_does_something() -> None:
     assert [state.letter for state in STATES.values()] == list("ABCDEFGHI")
 
 
-def test_what_is_kept_from_people_comes_back_through_normal() -> None:
-    """No acknowledgement is skipped: out of shelf, suppression and service an alarm begins as if it were new."""
-    for state in filter(table.is_aside, STATES):
-        inside = {becomes for becomes in TABLE[state].values() if not table.is_aside(becomes)}
-        assert inside == {"normal"}
+def test_what_is_kept_from_people_comes_back_as_it_was_left() -> None:
+    """No acknowledgement is skipped: only a rule that is gone ends an alarm that is shelved, suppressed or out."""
+    aside = {*filter(table.is_aside, STATES)}
+    for state in aside:
+        back = {name: becomes for name, becomes in TABLE[state].items() if becomes not in aside}
+        assert back.pop("retire") == "normal" and {*back.values()} == {table.AS_LEFT}
+
+
+ASIDE: list[tuple[Cause, Cause]] = [
+    ("shelve", "unshelve"),
+    ("shelve", "expire"),
+    ("suppress", "unsuppress"),
+    ("out_of_service", "in_service"),
+]
+AS_LEFT: list[tuple[list[Cause], IsaState, IsaState]] = [
+    ([], "normal", "normal"),
+    (["met"], "returned", "latched_unacknowledged"),
+    (["met", "acknowledge"], "normal", "latched_acknowledged"),
+    (["met", "gone"], "returned", "latched_unacknowledged"),
+    (["met", "gone", "acknowledge"], "normal", "latched_acknowledged"),
+]
+
+
+@pytest.mark.parametrize("aside", ASIDE)
+@pytest.mark.parametrize("is_latching", [False, True])
+@pytest.mark.parametrize(("steps", "plain", "latched"), AS_LEFT)
+def test_each_state_comes_back(
+    steps: list[Cause], plain: IsaState, latched: IsaState, is_latching: bool, aside: tuple[Cause, Cause]
+) -> None:
+    """What an operator has not acknowledged or reset waits for them still, whoever kept it aside meanwhile, over a
+    restart too; what was met meanwhile and is gone is on record, no more; what is met now is raised once.
+    """
+    desk = Desk(section(latch=is_latching))
+    expected = latched if is_latching else plain
+    for step in steps:
+        desk.leave() if step == "gone" else cause(desk, step)
+    for is_met in (False, True):
+        cause(desk, aside[0])
+        desk.leave()
+        desk.meet(desk.now_ms)
+        if not is_met:
+            desk.leave()
+        desk.restart(after_ms=1000)
+        changes = cause(desk, aside[1])
+        raised = [("unacknowledged", True)] if is_met else []
+        assert [(change.isa_state, change.annunciate) for change in changes] == [(expected, False), *raised]
+
+
+def test_what_is_put_aside_twice_comes_back_too() -> None:
+    """A latched alarm that is suppressed, shelved and taken out of service is latched still, once it is back."""
+    desk = Desk(section(latch=True))
+    desk.meet()
+    desk.leave()
+    twice: list[Cause] = ["suppress", "shelve", "out_of_service", "in_service"]
+    for name in twice:
+        changes = cause(desk, name)
+    assert [change.isa_state for change in changes] == ["latched_unacknowledged", "suppressed"]
+    assert [change.isa_state for change in cause(desk, "unsuppress")] == ["latched_unacknowledged"]
+    answered: list[Cause] = ["acknowledge", "suppress", "unsuppress", "reset"]
+    for name in answered:
+        cause(desk, name)
+    assert desk.state == "normal"
 
 
 STEPS = st.lists(
@@ -126,11 +192,15 @@ def test_life(steps: list[tuple[Any, int]], count: int, on_delay_ms: int, off_de
     rule = section(count=count, on_delay_ms=on_delay_ms, off_delay_ms=off_delay_ms, latch=latch)
     desk = Desk(rule)
     state: IsaState = "normal"
+    left: IsaState = "normal"
     is_met = False
     for name, amount in steps:
         changes = act(desk, rule, name, amount)
         for change in changes:
-            assert TABLE[state][change.cause] == change.isa_state  # type: ignore[index]
+            becomes = TABLE[state][change.cause]  # type: ignore[index]
+            assert change.isa_state == (left if becomes == table.AS_LEFT else becomes)
+            if not table.is_aside(state):
+                left = table.left(state, is_latching=latch)
             assert change.annunciate == (change.isa_state == "unacknowledged" != state)
             assert bool(change.operator) == (change.cause in {*ORDERS, "shelve"})
             state, is_met = change.isa_state, change.is_met

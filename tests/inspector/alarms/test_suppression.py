@@ -173,7 +173,7 @@ def test_suppressed_while_the_line_stands() -> None:
     (suppressed,) = desk.follow(after_ms=2500)
     assert (suppressed.isa_state, suppressed.cause, suppressed.reason) == ("suppressed", "suppress", "line stands")
     desk.run_on(0.1)
-    assert states(desk.follow()) == ["normal", "unacknowledged"]
+    assert states(desk.follow()) == ["returned", "unacknowledged"]
 
 
 def test_a_restart_does_not_end_a_suppression() -> None:
