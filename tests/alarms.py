@@ -98,6 +98,8 @@ class Desk:
         self.now_ms = 0
         self.start_ms = 0
         """When this process began: its monotonic clock stands at 0 then."""
+        self.wrong_ms = 0
+        """What its calendar is ahead of the true time."""
         self.alarms = self._begin(self.sections)
         self.reached_mm = {("C", "top"): 1000.0}
         self.left_mm: dict[tuple[str, str], float] = {}
@@ -108,7 +110,12 @@ class Desk:
         """To the last command."""
 
     def _begin(self, sections: tuple[AlarmSection, ...]) -> Alarms:
-        return Alarms(sections, self.flood, unix_ns=lambda: UNIX_NS + self.now_ms * MS)
+        return Alarms(
+            sections,
+            self.flood,
+            unix_ns=lambda: UNIX_NS + (self.now_ms + self.wrong_ms) * MS,
+            monotonic_ns=lambda: (self.now_ms - self.start_ms) * MS,
+        )
 
     def follow(self, *found: Data, after_ms: float = 0, asked: tuple[Command, ...] = ()) -> list[Alarm]:
         """Pass on what was found and asked for, some time after the last; return the changes of state."""

@@ -34,6 +34,9 @@ PHRASES: dict[Cause, str] = {
 """What people read of a change; of others the cause."""
 
 
+MINUTE_NS = 60_000_000_000
+
+
 class KeptAlarm(msgspec.Struct, frozen=True):
     """What an alarm has to know after a restart; times in nanoseconds since the UNIX epoch."""
 
@@ -47,6 +50,8 @@ class KeptAlarm(msgspec.Struct, frozen=True):
     suppressed: str
     aside_from: IsaState = "normal"
     """Where it was before it was put aside; 0.3 did not keep it."""
+    left_min: int = 0
+    """How much of its shelving is left, rounded up; 0.3 did not keep it."""
 
 
 class ConfiguredAlarm:
@@ -100,6 +105,11 @@ class ConfiguredAlarm:
     def at(self, now_ns: int) -> None:
         """Note the time, UNIX nanoseconds."""
         self._now_ns = now_ns
+
+    def set_clock(self, set_ns: int) -> None:
+        """The calendar was set by so much: what is left of a shelving stays."""
+        self._since_ns += set_ns if self._since_ns else 0
+        self._until_ns += set_ns if self._until_ns else 0
 
     def follow(self, noted: Noted, line: StripMotion, holds: Holds) -> list[events.Alarm]:
         """Let time, the plant and the condition change it, in this order."""
@@ -234,15 +244,19 @@ class ConfiguredAlarm:
             self._reason,
             self.suppressed,
             self._aside_from,
+            -((self._now_ns - self._until_ns) // MINUTE_NS) if self._until_ns else 0,
         )
 
     @classmethod
-    def restored(cls, kept: KeptAlarm, standing: StandingReports, monotonic_ns: int) -> ConfiguredAlarm:
-        """Take up what was kept: a shelving ends when it would have."""
+    def restored(cls, kept: KeptAlarm, standing: StandingReports, monotonic_ns: int, unix_ns: int) -> ConfiguredAlarm:
+        """Take up what was kept: a shelving ends when it would have, and no later where the calendar was set back."""
         alarm = cls(kept.condition.section, standing)
         alarm.condition = Condition.restored(kept.condition, standing, monotonic_ns)
         alarm.state, alarm._is_met, alarm.suppressed = kept.state, kept.is_met, kept.suppressed
-        alarm._since_ns, alarm._until_ns = kept.since_ns, kept.until_ns
+        alarm._since_ns = min(kept.since_ns, unix_ns)
+        if kept.until_ns:
+            left_ns = kept.left_min * MINUTE_NS or kept.until_ns - kept.since_ns
+            alarm._until_ns = min(kept.until_ns, unix_ns + left_ns)
         alarm._operator, alarm._reason, alarm._aside_from = kept.operator, kept.reason, kept.aside_from
         return alarm
 

@@ -62,13 +62,14 @@ class Alarms:
         flood: FloodSection | None = None,
         *,
         unix_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """`unix_ns` is read once, to put the batches' monotonic clock on the calendar."""
+        """`unix_ns` puts the batches' clock, which is `monotonic_ns`, on the calendar. Each batch asks both."""
         self.standing = StandingReports()
         """What stands until it is reported otherwise."""
         self._alarms = _ordered(ConfiguredAlarm(section, self.standing) for section in sections)
         self._floods = Floods(flood or FloodSection())
-        self._clock = Clock(unix_ns)
+        self._clock = Clock(unix_ns, monotonic_ns)
         self._line = StripMotion()
         self._inbox: SimpleQueue[tuple[tuple[AlarmSection, ...], FloodSection]] = SimpleQueue()
         self._owed: list[events.Alarm] = []
@@ -86,6 +87,8 @@ class Alarms:
     def __call__(self, findings: Findings) -> Findings:
         """Carry out what was asked for, then let every alarm follow what was found and the time."""
         self._now_ns = findings.closed_ns
+        if set_ns := self._clock.follow():
+            self._set_clock(set_ns)
         now_ns = self._clock.unix_ns(findings.closed_ns)
         self._line.follow(findings)
         changes, self._owed = self._owed, []
@@ -119,7 +122,7 @@ class Alarms:
 
         Raises: ValueError when it cannot be read.
         """
-        today = [alarm.section for alarm in self._alarms.values()]
+        today, unix_ns = [alarm.section for alarm in self._alarms.values()], self._clock.unix_ns(now_ns)
         try:
             kept = msgspec.json.decode(state, type=_Kept)
         except msgspec.ValidationError:
@@ -130,12 +133,12 @@ class Alarms:
                 (condition.section.kind, condition.quantity.levels, condition.quantity.source)
                 for condition in conditions
             )
-            before = (ConfiguredAlarm.restored(alarm, self.standing, now_ns) for alarm in kept.alarms.values())
+            before = (ConfiguredAlarm.restored(alarm, self.standing, now_ns, unix_ns) for alarm in kept.alarms.values())
             self._alarms = _ordered(before)
-            self._floods.go_on(kept.flood)
+            self._floods.go_on(kept.flood, unix_ns)
         self._now_ns = now_ns
         for alarm in self._alarms.values():
-            alarm.at(self._clock.unix_ns(now_ns))
+            alarm.at(unix_ns)
         self._owed = self._replace(today, self._floods.section)
 
     def settle(self, watched: Iterable[Fault], repeats: Set[str], recipe: str) -> list[Data]:
@@ -144,6 +147,12 @@ class Alarms:
         What stood and nobody follows any more ends with these reports, as every fault does: for the alarms too.
         """
         return self.standing.settle(watched, repeats, recipe)
+
+    def _set_clock(self, set_ns: int) -> None:
+        """Have all that was named by the calendar go by it as it was set."""
+        for alarm in self._alarms.values():
+            alarm.set_clock(set_ns)
+        self._floods.set_clock(set_ns)
 
     def _restore_of_0_2(self, kept: dict[str, _Kept1], today: Iterable[AlarmSection]) -> None:
         self._alarms = {section.name: ConfiguredAlarm(section, self.standing) for section in today}

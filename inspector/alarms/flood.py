@@ -67,10 +67,14 @@ class Floods:
         """What is kept for a restart."""
         return KeptFlood(tuple(self._raised_ns), self._is_flood, self._withheld, tuple(self._names))
 
-    def go_on(self, kept: KeptFlood) -> None:
-        """Take up what was kept."""
-        self._raised_ns.extend(kept.raised_ns)
+    def go_on(self, kept: KeptFlood, now_ns: int) -> None:
+        """Take up what was kept; what is to come by today's clock, which was set back meanwhile, counts no more."""
+        self._raised_ns.extend(at_ns for at_ns in kept.raised_ns if at_ns <= now_ns)
         self._is_flood, self._withheld, self._names = kept.is_flood, kept.withheld, list(kept.names)
+
+    def set_clock(self, set_ns: int) -> None:
+        """The calendar was set by so much."""
+        self._raised_ns = deque((at_ns + set_ns for at_ns in self._raised_ns), self._raised_ns.maxlen)
 
     def replace(self, section: FloodSection) -> None:
         """Follow other limits from now on."""

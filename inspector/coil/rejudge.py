@@ -75,7 +75,7 @@ def again(
 
     `stations_m`: where along the line each camera looks. Without `severities` defects are as severe as reported.
     """
-    alarms = Alarms(sections, flood, unix_ns=lambda: 0)
+    alarms = Alarms(sections, flood, unix_ns=lambda: 0, monotonic_ns=lambda: 0)
     raised: Raised = {}
     waiting: set[str] = set()
     coils, as_now = _Coils(records), _Now({made.first_seq: made for made in records}, severities)

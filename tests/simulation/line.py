@@ -126,7 +126,8 @@ class Line:
         self.reports = list[Data]()
         self.recorder = Recorder(self.journal, self.reports.append, self.journal.record, clocks.monotonic_s)
         self._analyse = Analyse(setup.cameras)
-        self.strip, self.alarms = Strip(setup.cameras), Alarms(setup.alarms, unix_ns=clocks.unix_ns)
+        self.strip = Strip(setup.cameras)
+        self.alarms = Alarms(setup.alarms, unix_ns=clocks.unix_ns, monotonic_ns=clocks.monotonic_ns)
         self.triggers = Triggers(
             setup.triggers, setup.cameras, unix_ns=clocks.unix_ns, monotonic_ns=clocks.monotonic_ns
         )
