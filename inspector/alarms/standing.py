@@ -35,6 +35,8 @@ MOST_REPEATS = 1000
 """The oldest are forgotten beyond that."""
 RUNNING = 2
 """Coils are under the cameras at once at most, where one is welded to the next."""
+MOST_EARLY = 16
+"""The oldest are forgotten beyond that: a record is made within seconds, and has the decisions of before."""
 REFUSED: Ne107 = "maintenance_required"
 """What a refused reload makes of the inspector: what is in force is not what was asked for."""
 UNKNOWN = "not known any more since the inspector was started; what stands is reported again"
@@ -114,6 +116,8 @@ class StandingReports(msgspec.Struct):
     """The newest coil that has a grade."""
     running: list[str] = []
     """Coils under the cameras: a decision of one is of none that has a grade, though that be of its name."""
+    early: dict[str, str] = {}
+    """What was decided of coils that may have no record yet, by name: the record can have been made meanwhile."""
     faults: list[Fault] = []
     """With no graver status than their device has."""
     refused: Health | None = None
@@ -132,10 +136,19 @@ class StandingReports(msgspec.Struct):
             case Repeat():
                 self._follow_repeat(event)
             case CoilRecord() if event.grade in GRADES:
-                self.graded = GradedCoil(event.coil, event.grade, int(event.coil in self.running))
+                before = event.decisions[-1].grade if event.decisions else event.grade
+                decided = self.early.pop(event.coil, before)
+                grade = decided if decided in GRADES else event.grade
+                self.graded = GradedCoil(event.coil, grade, int(event.coil in self.running))
             case Decision() if self._is_graded(event.coil) and event.grade in GRADES:
                 self.graded = GradedCoil(event.coil, event.grade)
+            case Decision() if event.coil not in self.running:
+                self.early.pop(event.coil, None)
+                self.early = dict([*self.early.items(), (event.coil, event.grade)][-MOST_EARLY:])
+                return False
             case CoilReport():
+                if event.state == "started":
+                    self.early.pop(event.coil, None)
                 others = [coil for coil in self.running if coil != event.coil]
                 self.running = [*others, event.coil][-RUNNING:] if event.state == "started" else others
                 if event.begins:

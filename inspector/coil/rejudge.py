@@ -130,9 +130,9 @@ class _Now(NamedTuple):
     severities: Sequence[SeveritySection]
 
     def __call__(self, data: Data) -> Data:
-        """An event as it would have been."""
+        """An event as it would have been, with nothing that people decided."""
         if isinstance(data, CoilRecord):
-            return self.fresh.get(data.first_seq, data)
+            return msgspec.structs.replace(self.fresh.get(data.first_seq, data), decisions=())
         if isinstance(data, Defect) and self.severities:
             return msgspec.structs.replace(data, severity=severity(self.severities, data.name, data))
         return data

@@ -9,6 +9,7 @@ import pytest
 
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.standing import MOST_REPEATS
+from inspector.records.coil import Decided
 from inspector.records.events import ArchiveStatus, Data, Decision, JournalStatus, RecipeStatus
 from tests.alarms import HEALTH, Desk, camera, graded, repeat, states
 from tests.coil_journals import reported
@@ -155,6 +156,25 @@ def test_a_decision_of_a_coil_that_runs_is_not_for_one_of_its_name(is_late: bool
     assert desk.follow(decision("A", "release"), after_ms=60_000) == []
     ended = reported("A", "ended", 5.0)
     assert states(desk.follow(ended, graded("hold", "A"), decision("A", "release"))) == ["returned"]
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_decision_that_comes_before_the_record(is_known: bool) -> None:
+    """A person may look at a coil sooner than its record is made, or while it is: the decision takes the grade's place.
+
+    It is for no other coil of that name.
+    """
+    desk, ends = Desk(GRADE), [reported("A", "started"), reported("A", "ended", 5.0)]
+    by_kim = Decided(grade="release", operator="Kim", reason="seen", time="")
+    record = msgspec.structs.replace(graded("hold", "A"), decisions=(by_kim,) if is_known else ())
+    desk.follow(*ends)
+    assert desk.follow(decision("A", "block"), decision("A", "release")) == []
+    desk.restart()
+    assert desk.follow(record) == []
+    assert states(desk.follow(decision("A", "hold"))) == ["unacknowledged"]
+    assert states(desk.follow(decision("A", "release"))) == ["returned"]
+    desk.follow(decision("B", "release"), reported("B", "started"), reported("B", "ended", 5.0))
+    assert states(desk.follow(graded("hold", "B"))) == ["unacknowledged"]
 
 
 # --- rules that come later ------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 from inspector.__main__ import main
 from inspector.coil.record import record
 from inspector.events.journal import Journal
-from inspector.records.events import Alarm, CoilRecord
+from inspector.records.events import Alarm, CoilRecord, Decision
 from tests.coil_journals import new_journal, reported
 from tests.coils_seen import seen
 from tests.defects import any_defect
@@ -176,6 +176,17 @@ def test_a_grade_counts_the_alarms_of_now(
     assert (first["alarms_then"], first["alarms_now"]) == ({"old": 1}, {"blocked": 1, "one": 2} if now else {})
     assert (first["grade_now"], second["grade_now"]) == ("hold" if now else "release", "release")
     assert first["reasons_now"] == (["alarms: hold: 2 alarms, 0 are allowed (a)"] if now else [])
+
+
+def test_what_people_decided_is_left_out(past: Journal, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The machine's grade raises its alarm, whatever somebody made of the coil in the end."""
+    (tmp_path / "new.toml").write_text(CONFIG + GRADED)
+    journal = new_journal(tmp_path / "journal")
+    journal.record([Decision(coil="A", grade="release", machine="block", operator="Kim", reason="seen")])
+    journal.close()
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--json"]) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["alarms_now"], second["alarms_now"]) == ({"blocked": 1, "one": 2}, {})
 
 
 def test_a_report_counts_no_alarm_that_a_grade_raised(
