@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from inspector.config.reader import Section, key
 from inspector.config.severity import SEVERITIES, Severity
 from inspector.records.events import Defect, TriggerAction
+from inspector.records.extent import Extent
 from inspector.records.names import Name
 
 
@@ -53,13 +54,17 @@ class TriggerSection(Section, frozen=True, omit_defaults=True):
 
     def meets(self, defect: Defect) -> bool:
         """Whether a defect is of those that it concerns."""
-        severity = SEVERITIES.index(defect.severity) if defect.severity in SEVERITIES else 0
+        return self.asks_for(defect.name, defect.side, defect, severity=defect.severity, confidence=defect.confidence)
+
+    def asks_for(self, name: str, side: str, extent: Extent, *, severity: str, confidence: float) -> bool:
+        """Whether it concerns a defect of a class, on a side, of an extent."""
+        rank = SEVERITIES.index(severity) if severity in SEVERITIES else 0
         return (
-            (not self.classes or defect.name in self.classes)
-            and self.side in ("both", defect.side)
-            and severity >= SEVERITIES.index(self.min_severity)
-            and defect.area_mm2 >= self.min_area_mm2
-            and defect.length_mm >= self.min_length_mm
-            and defect.width_mm >= self.min_width_mm
-            and defect.confidence >= self.min_confidence
+            (not self.classes or name in self.classes)
+            and self.side in ("both", side)
+            and rank >= SEVERITIES.index(self.min_severity)
+            and extent.area_mm2 >= self.min_area_mm2
+            and extent.length_mm >= self.min_length_mm
+            and extent.width_mm >= self.min_width_mm
+            and confidence >= self.min_confidence
         )

@@ -2,7 +2,8 @@
 
 Laws: each rule reports `due`, `late` or `void` exactly once of a defect that meets it, over restarts of the inspector
 too. `due` leaves before its moment wherever there was time. What stands still triggers nothing; what was passed before
-it was known is `late`, by N millimetres. A defect that becomes a part of another leaves it to that one.
+it was known is `late`, by N millimetres. A defect that becomes a part of another leaves it to that one. What is waited
+for goes by the rules of today: a reload or a restart that changes a rule changes what is announced.
 
 Knows: defects, the motion of the strip, the rules; UNIX time, passed in. Must not know: sockets, what acts.
 """
@@ -19,6 +20,7 @@ import msgspec
 
 from inspector.config.camera import CameraSection
 from inspector.records.events import Data, Defect, Trigger, TriggerState
+from inspector.records.extent import Extent
 from inspector.records.stages import Findings
 from inspector.triggers.settings import TriggerSection
 from inspector.triggers.ways import Way, Ways
@@ -55,19 +57,40 @@ class Target(msgspec.Struct, array_like=True):
     """Where its begin lies along its camera's line."""
     is_armed: bool = False
     """It was reported, at this place."""
+    at_mm: float | None = None
+    """Where the action takes effect, as it was reported; 0.3 did not keep it, nor what follows."""
+    is_asked: bool = True
+    """Its rule asks for it; one that a reload has changed may again, once more of the defect is seen."""
+    area_mm2: float = 1_000_000.0
+    confidence: float = 1.0
 
-    def follow(self, defect: Defect) -> None:
+    def follow(self, defect: Defect, rule: TriggerSection) -> None:
         """Take in what is known of the defect by now."""
         if abs(defect.start_mm - self.start_mm) > NEAR_MM:
             self.line_mm += defect.start_mm - self.start_mm
             self.is_armed = False
-        for name in ("severity", "start_mm", "end_mm", "left_mm", "right_mm", "is_whole"):
+        for name in GROWS:
             setattr(self, name, getattr(defect, name))
+        self.is_asked = self.is_asked or rule.meets(defect)
+
+    def meets(self, rule: TriggerSection) -> bool:
+        """Whether a rule asks for the defect, as far as it is known."""
+        extent = Extent(
+            start_mm=self.start_mm,
+            end_mm=self.end_mm,
+            left_mm=self.left_mm,
+            right_mm=self.right_mm,
+            area_mm2=self.area_mm2,
+        )
+        return rule.asks_for(self.name, self.side, extent, severity=self.severity, confidence=self.confidence)
+
+
+GROWS = ("severity", "start_mm", "end_mm", "left_mm", "right_mm", "is_whole", "area_mm2", "confidence")
+"""What of a defect changes from one report to the next."""
 
 
 def _target(rule: TriggerSection, defect: Defect) -> Target:
-    names = ("name", "severity", "coil", "side", "camera", "start_mm", "end_mm", "left_mm", "right_mm", "is_whole")
-    facts = {name: getattr(defect, name) for name in (*names, "is_estimated")}
+    facts = {name: getattr(defect, name) for name in (*GROWS, "name", "coil", "side", "camera", "is_estimated")}
     return Target(rule=rule.name, action=rule.action, defect_id=defect.id, **facts)
 
 
@@ -92,6 +115,8 @@ class _State(msgspec.Struct):
     targets: list[Target] = []
     done: dict[str, list[str]] = {}
     """Rules that have reported their last of a defect which is still reported, by its id."""
+    rules: dict[str, TriggerSection] = {}
+    """By which the targets are waited for; 0.3 did not keep them."""
 
 
 class Triggers:
@@ -129,6 +154,7 @@ class Triggers:
             self._rules, self._cameras = self._inbox.get()
             self._ways.replace(self._cameras)
         self._drop_removed(events)
+        self._follow_rules()
         self._ways.follow(findings, now_ns, steady_ns)
         for event in findings.events:
             if isinstance(event, Defect):
@@ -168,7 +194,7 @@ class Triggers:
         waiting = {target.rule: target for target in self._state.targets if target.defect_id == defect.id}
         for rule in self._rules.values():
             if rule.name in waiting:
-                waiting[rule.name].follow(defect)
+                waiting[rule.name].follow(defect, rule)
             elif rule.name not in done.get(defect.id, ()) and rule.meets(defect):
                 self._add(rule, defect, events)
         if defect.is_whole:  # nothing more is reported of it
@@ -199,6 +225,14 @@ class Triggers:
                 self._finish(target.rule, target.defect_id)
         self._drop(lambda target: target.camera not in self._cameras, "its camera was removed", events)
 
+    def _follow_rules(self) -> None:
+        """Wait by the rules as they are now; where one was another, look at all that it waits for."""
+        before, self._state.rules = self._state.rules, self._rules
+        changed = {name for name, rule in self._rules.items() if before.get(name, rule) != rule}
+        for target in self._state.targets if changed else ():
+            if target.rule in changed:
+                target.is_asked = target.meets(self._rules[target.rule])
+
     def _drop(self, is_gone: Callable[[Target], bool], why: str, events: list[Data]) -> None:
         """Wait no more for some."""
         for target in self._state.targets:
@@ -210,11 +244,16 @@ class Triggers:
 
     def _waits(self, target: Target, now_ns: int, events: list[Data]) -> bool:
         """Report what there is to report of a target; return whether it is still waited for."""
-        moment = self._moment(target, now_ns)
-        waits = moment.state == "armed"
-        if not (waits and target.is_armed):
+        moment, action = self._moment(target, now_ns), self._rules[target.rule].action
+        at_mm = target.start_mm + self._ahead_mm(target)
+        is_there = target.at_mm is None or abs(at_mm - target.at_mm) <= NEAR_MM
+        waits = moment.state == "armed" and (target.is_asked or not target.is_whole)
+        if not (target.is_asked or waits):
+            events.append(self._event(target, _Moment("void"), "its rule asks for it no more"))
+        elif target.is_asked and not (waits and target.is_armed and is_there and target.action == action):
+            target.action, target.at_mm, target.is_armed = action, at_mm, True
             events.append(self._event(target, moment, _words(target, moment, now_ns)))
-            target.is_armed = True
+        target.at_mm = at_mm if target.at_mm is None else target.at_mm
         if not (waits or target.is_whole):
             self._finish(target.rule, target.defect_id)
         return waits

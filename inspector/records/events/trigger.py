@@ -14,8 +14,8 @@ TriggerState = Literal["armed", "due", "late", "void"]
 class Trigger(Kind, frozen=True, kw_only=True, tag="trigger"):
     """A defect that met a trigger's rule nears the place where something is to be done about it.
 
-    For each rule and defect: `armed` where there is time, and again where what is known of the place has changed;
-    then exactly one of `due`, `late`, `void`.
+    For each rule and defect: `armed` where there is time, and again where what is known of the place has changed, or
+    the rule's place or action; then exactly one of `due`, `late`, `void`.
     """
 
     name: str

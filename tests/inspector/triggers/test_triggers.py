@@ -213,7 +213,18 @@ class Desk:
         self.rules = rules or (RULE,)
         self.strip, self.triggers = Strip([CAMERA]), triggers_by(lambda: self.now_ns, self.rules)
         self.line = Line(speed=lambda s: 0.0, seconds=0, each=10**9)
+        self.events: list[Trigger] = []
+        """All that was reported."""
         self.follow()
+
+    def change(self, by: str, *rules: TriggerSection) -> None:
+        """Go on with other rules."""
+        if by == "reload":
+            self.triggers.replace(rules, [CAMERA])
+            return
+        kept = self.triggers.state()
+        self.triggers = triggers_by(lambda: self.now_ns, rules)
+        self.triggers.restore(kept, 0)
 
     def follow(self, *defects: Defect, frames: int = 1) -> list[tuple[str, str, str]]:
         """Let frames pass, and report defects with the first; return rule, defect and state of what is reported."""
@@ -225,6 +236,7 @@ class Desk:
             found = self.strip(Findings(arrivals=(frame,), closed_ns=self.now_ns))
             found = msgspec.structs.replace(found, events=(*found.events, *defects))
             events = trigger_events(self.triggers(found).events)
+            self.events += events
             reported += [(event.name, event.defect_id, event.state) for event in events]
             defects = ()
         return reported
@@ -287,8 +299,53 @@ def test_a_reload_takes_rules_away_and_adds_some() -> None:
         [CAMERA],
     )
     reported = desk.follow(frames=60)
-    assert reported == [("gone", "d1", "void"), ("shear", "d1", "due")]
+    assert reported == [("gone", "d1", "void"), ("shear", "d1", "armed"), ("shear", "d1", "due")]
+    assert desk.events[-1].at_mm == 100.0 + 2000.0
     assert desk.follow(spot(1)) == [("new", "d1", "armed")]
+
+
+@pytest.mark.parametrize("by", ["reload", "restart"])
+def test_what_is_waited_for_goes_by_the_rule_of_today(by: str) -> None:
+    """Another action, or another place, is announced again; what the rule asks for no more is void, as announced."""
+    desk = Desk()
+    desk.follow(spot(1, name="dark"), spot(2, name="bright"))
+    mark = msgspec.structs.replace(RULE, action="mark", classes=("bright",))
+    desk.change(by, mark)
+    assert desk.follow(frames=2) == [("shear", "d1", "void"), ("shear", "d2", "armed")]
+    assert [event.action for event in desk.events[-2:]] == ["stop", "mark"]
+    desk.change(by, msgspec.structs.replace(mark, position_m=19.0))
+    assert desk.follow(frames=2) == [("shear", "d2", "armed")]
+    assert (desk.events[-1].action, desk.events[-1].at_mm) == ("mark", 200.0 + 14_000.0)
+    desk.change(by, msgspec.structs.replace(mark, position_m=19.0, lead_ms=200.0))
+    assert desk.follow(frames=200) == [("shear", "d2", "due")]
+    assert desk.events[-1].action == "mark"
+
+
+@pytest.mark.parametrize("by", ["reload", "restart"])
+def test_what_grows_may_meet_a_rule_that_has_changed(by: str) -> None:
+    """It is waited for as long as more of it may be seen, and void as its moment comes, or once it is whole: once."""
+    desk = Desk()
+    desk.follow(*(spot(number, is_partial=True, area_mm2=100.0) for number in (1, 2, 3)))
+    desk.change(by, msgspec.structs.replace(RULE, action="slow", min_area_mm2=500.0))
+    assert desk.follow(frames=2) == []
+    large = spot(1, is_partial=True, area_mm2=900.0)
+    assert desk.follow(large, spot(2, area_mm2=200.0)) == [("shear", "d1", "armed"), ("shear", "d2", "void")]
+    assert sorted(desk.follow(frames=200)) == [("shear", "d1", "due"), ("shear", "d3", "void")]
+    assert [event.action for event in desk.events if event.defect_id == "d1"] == ["stop", "slow", "slow"]
+    assert desk.follow(spot(3, area_mm2=900.0), spot(1, area_mm2=900.0), frames=2) == []
+
+
+def test_a_state_of_0_3_goes_on() -> None:
+    """What it waited for is due, by a rule that is the same; another action is announced."""
+    desk = Desk()
+    desk.follow(spot(1), spot(2))
+    kept = msgspec.json.decode(desk.triggers.state())
+    kept["targets"] = [target[:16] for target in kept["targets"]]
+    del kept["rules"]
+    desk.triggers = triggers_by(lambda: desk.now_ns, [msgspec.structs.replace(RULE, action="slow", min_area_mm2=9e5)])
+    desk.triggers.restore(msgspec.json.encode(kept), 0)
+    assert sorted(desk.follow(frames=2)) == [("shear", "d1", "armed"), ("shear", "d2", "armed")]
+    assert sorted(desk.follow(frames=200)) == [("shear", "d1", "due"), ("shear", "d2", "due")]
 
 
 def test_so_many_are_waited_for_and_no_more() -> None:
