@@ -37,8 +37,8 @@ class _Camera(msgspec.Struct):
     """What is remembered of one camera."""
 
     section: CameraSection
-    seen_ns: int = 0
-    """Monotonic clock when its last frame came; when watching began, before the first."""
+    seen_ran_ns: int = 0
+    """How long the line had run when its last frame came."""
     frames: int = 0
     header: Header | None = None
     pixels: Pixels | None = None
@@ -79,6 +79,10 @@ class CameraHealth:
         """`unix_ahead_ns` is what must be added to the monotonic clock to have UNIX time."""
         self._cameras = {camera.name: _Camera(camera) for camera in cameras}
         self._limits, self._unix_ahead_ns = limits, unix_ahead_ns
+        self._newest_ns = 0
+        """Monotonic clock when the last frame of any camera came; 0 before the first."""
+        self._ran_ns = 0
+        """How long the line ran until then: no longer for one pause than half of what makes a camera silent."""
 
     def __call__(self, batch: Batch, findings: Findings) -> Findings:
         """Look at every frame of a batch."""
@@ -89,7 +93,7 @@ class CameraHealth:
                 camera = self._cameras[frame.header.camera]
                 look = self._look(camera, frame, batch, place, ahead_ns)
                 self._assess(camera, look, events)
-        self._find_silent(batch.closed_ns, events)
+        self._find_silent(events)
         if not events:
             return findings
         return msgspec.structs.replace(findings, events=(*findings.events, *events))
@@ -138,7 +142,8 @@ class CameraHealth:
             self._measure(camera, header, batch.picture(place))
         assert camera.pixels is not None, "the first frame was measured"
         camera.frames += 1
-        camera.header, camera.seen_ns = header, frame.received_ns
+        camera.header = header
+        self._run(camera, frame.received_ns)
         is_restarted = before is not None and before.boot != header.boot
         return FrameFacts(
             pixels=camera.pixels,
@@ -197,12 +202,18 @@ class CameraHealth:
         if "silent" in camera.standing:
             self._turn(camera, "silent", "", events)
 
-    def _find_silent(self, now_ns: int, events: list[CameraStatus]) -> None:
+    def _run(self, camera: _Camera, came_ns: int) -> None:
+        """Note that a frame of a camera came; where the line stood before it, nobody was silent for so long."""
+        if self._newest_ns:
+            pause_ns = max(came_ns - self._newest_ns, 0)
+            self._ran_ns += min(pause_ns, int(self._limits.silent_s * 1e9) // 2)
+        self._newest_ns = max(came_ns, self._newest_ns)
+        camera.seen_ran_ns = self._ran_ns
+
+    def _find_silent(self, events: list[CameraStatus]) -> None:
         """Find cameras that sent nothing while others did."""
-        newest_ns = max(camera.seen_ns for camera in self._cameras.values())
         for camera in self._cameras.values():
-            camera.seen_ns = camera.seen_ns or now_ns
-            silent_s = (newest_ns - camera.seen_ns) / 1e9
+            silent_s = (self._ran_ns - camera.seen_ran_ns) / 1e9
             if self._limits.silent_s and silent_s >= self._limits.silent_s and "silent" not in camera.standing:
                 self._turn(camera, "silent", f"has sent nothing for {silent_s:.0f} s while others did", events)
 

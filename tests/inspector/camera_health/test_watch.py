@@ -168,6 +168,20 @@ def test_a_line_that_stands_has_no_fault() -> None:
     assert line.reported == []
 
 
+def test_a_line_that_stood_has_no_fault_when_it_runs_again() -> None:
+    """Whichever camera is first behind a pause, the others were not silent for so long; one that stays away is."""
+    line = Line()
+    for first, second in (("top", "low"), ("low", "top"), ("top", "low")):
+        for pixels in sound():
+            line.send(pixels, first)
+            line.send(pixels, second)
+        line.now_ns += 3600 * SECOND
+    assert line.reported == []
+    for pixels in sound(1200):
+        line.send(pixels)
+    assert line.turns() == [("silent", "raised", "failure")]
+
+
 def test_the_gravest_status_counts() -> None:
     """With two faults a camera has the graver one's status, until that is gone."""
     line = Line()
