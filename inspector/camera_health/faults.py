@@ -7,6 +7,7 @@ Blur and a shifted lens show only against how the camera usually is (`usual.py`)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 from inspector.camera_health.settings import CameraHealthSection
 from inspector.records.events import CameraFault, Ne107
 from inspector.records.frame import Bytes2D
+from inspector.records.stages import REASONS, End, Reason
 
 STEP_ROWS, STEP_COLUMNS = 16, 16
 """Pixels that are looked at: 1 of 256; of a frame of 1600 x 256 there are 1600."""
@@ -38,11 +40,15 @@ class Pixels(msgspec.Struct, frozen=True):
     """Share of pixels at 254 or 255, percent."""
 
 
+UNMEASURED = Pixels(math.nan, math.nan, math.nan)
+"""No limit is passed by it."""
+
+
 class FrameFacts(msgspec.Struct, frozen=True):
     """What is known of one frame."""
 
     pixels: Pixels
-    """Of this frame, or of one of the few before it."""
+    """Of this frame, or of one before it that was inspected; `UNMEASURED` where none was yet."""
     is_same: bool
     """Whether the pixels, as sent, are those of the frame before (the same checksum, size and encoding)."""
     age_s: float
@@ -167,7 +173,32 @@ FAULTS: Mapping[CameraFault, Fault] = {
         True,
     ),
 }
-"""All that show in a frame; `silent` shows in that there is none."""
+"""All that show in a frame; `silent` shows in that there is none, `not_inspected` in that none is inspected."""
+
+BETWEEN: tuple[CameraFault, ...] = tuple(name for name, fault in FAULTS.items() if not fault.is_in_pixels)
+"""Those that show in a frame whose pixels were not measured."""
+IN_HEADERS: tuple[CameraFault, ...] = ("encoder_standing", "encoder_backwards", "clock", "restarting")
+"""Those that show in a header alone: in a frame that was dropped too."""
+
+UNSEEN: Ne107 = "failure"
+"""What it makes of a camera that nothing of it comes, or is inspected, after NAMUR NE 107."""
+
+
+def silent(for_s: float, unread: Reason | None) -> str:
+    """The words for a camera that is silent; `unread`: why messages were rejected meanwhile that name no camera."""
+    words = f"has sent nothing for {for_s:.0f} s while others did"
+    return f"{words}; messages that name no camera came, rejected as {_why(unread)}" if unread else words
+
+
+def not_inspected(for_s: float, ends: Mapping[tuple[End, Reason], int]) -> str:
+    """The words for a camera whose frames all ended so, with how many did."""
+    most = sorted(ends.items(), key=lambda item: -item[1])
+    whys = "; ".join(f"{count} {end} as {_why(reason)}" for (end, reason), count in most)
+    return f"sends frames, and none was inspected for {for_s:.0f} s: {whys}"
+
+
+def _why(reason: Reason) -> str:
+    return f"{reason} ({REASONS[reason]})"
 
 
 def _apart(age_s: float) -> str:

@@ -80,6 +80,9 @@ class CameraHealthSection(Section, frozen=True):
     silent_s: Annotated[
         float,
         key(
-            "A camera is silent when others have sent frames for so long and it has not; 0: not watched.", ge=0, le=1e6
+            "A camera is silent when others have sent frames for so long and it has not, and not_inspected when frames "
+            "of it, `frames` at least, came for so long and none was inspected; 0: neither is watched.",
+            ge=0,
+            le=1e6,
         ),
     ] = 10.0

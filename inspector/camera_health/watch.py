@@ -2,7 +2,7 @@
 
 Laws: a fault is raised once and returned once, also over a restart of the inspector. What it costs does not grow with
 the rate: pixels are measured in one frame of four, sharpness in one of sixteen. A line that stands sends no frames, and
-has no fault for that.
+has no fault for that. A frame that is dropped or rejected has come all the same.
 
 Clocks are passed in.
 """
@@ -14,7 +14,19 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from inspector.camera_health.faults import FAULTS, FrameFacts, Pixels, measure, tells_detail
+from inspector.camera_health.faults import (
+    BETWEEN,
+    FAULTS,
+    IN_HEADERS,
+    UNMEASURED,
+    UNSEEN,
+    FrameFacts,
+    Pixels,
+    measure,
+    not_inspected,
+    silent,
+    tells_detail,
+)
 from inspector.camera_health.settings import CameraHealthSection
 from inspector.camera_health.sharpness import sharpness
 from inspector.camera_health.usual import Learnt, Usual
@@ -22,15 +34,15 @@ from inspector.config.camera import CameraSection
 from inspector.images.edge import edges
 from inspector.records.events import NE107, CameraFault, CameraState, CameraStatus, Ne107
 from inspector.records.frame import Bytes2D, Header
-from inspector.records.stages import Batch, Findings, Frame
+from inspector.records.stages import Batch, End, Findings, Frame, Loss, Reason
 
 MEASURED = 4
 """Pixels are measured in each fourth frame of a camera: 10 us of a core each."""
 FOCUSED = 16
 """Sharpness is measured in each sixteenth: 25 us of a core each."""
 
-SILENT: Ne107 = "failure"
-"""What silence makes of a camera, after NAMUR NE 107."""
+NO_LOSS: tuple[Reason, ...] = ("duplicate", "credit", "stopping")
+"""Why a frame is not inspected that was, or will be; or that nobody would inspect now."""
 
 
 class _Camera(msgspec.Struct):
@@ -38,7 +50,11 @@ class _Camera(msgspec.Struct):
 
     section: CameraSection
     seen_ran_ns: int = 0
-    """How long the line had run when its last frame came."""
+    """How long the line had run when its last frame came, inspected or not."""
+    lost: dict[tuple[End, Reason], int] = {}
+    """How its frames ended, and how many, since the last that was inspected."""
+    lost_ran_ns: int = 0
+    """How long the line had run when the first of these came."""
     frames: int = 0
     header: Header | None = None
     pixels: Pixels | None = None
@@ -83,16 +99,20 @@ class CameraHealth:
         """Monotonic clock when the last frame of any camera came; 0 before the first."""
         self._ran_ns = 0
         """How long the line ran until then: no longer for one pause than half of what makes a camera silent."""
+        self._unread: tuple[int, Reason | None] = 0, None
+        """How long it had run when the last message came that names no camera of the line, and why it was rejected."""
 
     def __call__(self, batch: Batch, findings: Findings) -> Findings:
-        """Look at every frame of a batch."""
+        """Look at every frame of a batch, and at what became of the others."""
         events: list[CameraStatus] = []
-        if batch.patches:
-            ahead_ns = self._unix_ahead_ns()
-            for place, frame in enumerate(batch.frames()):
-                camera = self._cameras[frame.header.camera]
-                look = self._look(camera, frame, batch, place, ahead_ns)
-                self._assess(camera, look, events)
+        ahead_ns = self._unix_ahead_ns() if batch.arrivals else 0
+        place = 0
+        for arrival in batch.arrivals:
+            if isinstance(arrival, Frame):
+                self._see(arrival, batch, place, ahead_ns, events)
+                place += 1
+            elif arrival.end != "missing":
+                self._lose(arrival, batch.closed_ns, ahead_ns, events)
         self._find_silent(events)
         if not events:
             return findings
@@ -136,26 +156,41 @@ class CameraHealth:
 
     # --- one frame ------------------------------------------------------------------------------------------------
 
-    def _look(self, camera: _Camera, frame: Frame, batch: Batch, place: int, ahead_ns: int) -> FrameFacts:
-        before, header, learnt = camera.header, frame.header, camera.learnt
-        if camera.frames % MEASURED == 0 or camera.pixels is None:
-            self._measure(camera, header, batch.picture(place))
-        assert camera.pixels is not None, "the first frame was measured"
+    def _see(self, frame: Frame, batch: Batch, place: int, ahead_ns: int, events: list[CameraStatus]) -> None:
+        """Look at a frame that was inspected."""
+        camera = self._cameras[frame.header.camera]
+        is_measured = camera.frames % MEASURED == 0
+        if is_measured:
+            self._measure(camera, frame.header, batch.picture(place))
         camera.frames += 1
-        camera.header = header
         self._run(camera, frame.received_ns)
-        is_restarted = before is not None and before.boot != header.boot
-        return FrameFacts(
-            pixels=camera.pixels,
-            is_same=before is not None and _content(before) == _content(header),
-            age_s=(frame.received_ns + ahead_ns - header.captured_ns) / 1e9,
-            is_restarted=is_restarted,
-            advance=None if before is None or is_restarted else _advance(before, header, camera.section),
-            is_edge_lost=camera.is_edge_lost,
-            sharpness=learnt.sharpness.now if learnt.sharpness.recent else 1.0,
-            focus=learnt.focus(self._limits.learn_frames // FOCUSED),
-            shift_mm=learnt.shift_mm(self._limits.learn_frames // MEASURED),
-        )
+        look = _look(camera, frame.header, frame.received_ns + ahead_ns, self._limits)
+        self._assess(camera, look, FAULTS if is_measured else BETWEEN, events)
+        camera.lost = {}
+        self._end(camera, "silent", events)
+        self._end(camera, "not_inspected", events)
+
+    def _lose(self, loss: Loss, closed_ns: int, ahead_ns: int, events: list[CameraStatus]) -> None:
+        """Look at what is known of frames that came and were not inspected."""
+        camera = self._cameras.get(loss.camera)
+        if camera is None:
+            self._unread = self._ran_ns, loss.reason
+            return
+        self._run(camera, loss.received_ns or closed_ns)
+        if loss.header is not None:
+            look = _look(camera, loss.header, loss.received_ns + ahead_ns, self._limits)
+            self._assess(camera, look, IN_HEADERS, events)
+        self._end(camera, "silent", events)
+        if loss.reason in NO_LOSS:
+            return
+        if not camera.lost:
+            camera.lost_ran_ns = self._ran_ns
+        how = loss.end, loss.reason
+        camera.lost[how] = camera.lost.get(how, 0) + loss.count
+        for_s, limit_s = (self._ran_ns - camera.lost_ran_ns) / 1e9, self._limits.silent_s
+        is_long = limit_s and for_s >= limit_s and sum(camera.lost.values()) >= self._limits.frames
+        if is_long and "not_inspected" not in camera.standing:
+            self._turn(camera, "not_inspected", not_inspected(for_s, camera.lost), events)
 
     def _measure(self, camera: _Camera, header: Header, picture: Bytes2D) -> None:
         """Look at the pixels."""
@@ -185,12 +220,12 @@ class CameraHealth:
         if not self._limits.shift_mm:
             learnt.place_mm = Usual()
 
-    def _assess(self, camera: _Camera, look: FrameFacts, events: list[CameraStatus]) -> None:
-        """Count for and against each fault."""
-        is_measured = camera.frames % MEASURED == 1
-        for name, fault in FAULTS.items():
-            if fault.is_in_pixels and not is_measured:
-                continue
+    def _assess(
+        self, camera: _Camera, look: FrameFacts, names: Iterable[CameraFault], events: list[CameraStatus]
+    ) -> None:
+        """Count for and against each of these faults."""
+        for name in names:
+            fault = FAULTS[name]
             if fault.shows(look, self._limits) == (name in camera.standing):
                 if camera.streaks:
                     camera.streaks.pop(name, None)
@@ -199,8 +234,6 @@ class CameraHealth:
             frames = self._limits.frozen_frames - 1 if name == "frozen" else self._limits.frames
             if camera.streaks[name] >= frames:
                 self._turn(camera, name, fault.words(look), events)
-        if "silent" in camera.standing:
-            self._turn(camera, "silent", "", events)
 
     def _run(self, camera: _Camera, came_ns: int) -> None:
         """Note that a frame of a camera came; where the line stood before it, nobody was silent for so long."""
@@ -215,7 +248,15 @@ class CameraHealth:
         for camera in self._cameras.values():
             silent_s = (self._ran_ns - camera.seen_ran_ns) / 1e9
             if self._limits.silent_s and silent_s >= self._limits.silent_s and "silent" not in camera.standing:
-                self._turn(camera, "silent", f"has sent nothing for {silent_s:.0f} s while others did", events)
+                unread_ran_ns, unread = self._unread
+                words = silent(silent_s, unread if unread_ran_ns > camera.seen_ran_ns else None)
+                camera.lost = {}
+                self._turn(camera, "silent", words, events)
+
+    def _end(self, camera: _Camera, fault: CameraFault, events: list[CameraStatus]) -> None:
+        """Return a fault where it stands."""
+        if fault in camera.standing:
+            self._turn(camera, fault, "", events)
 
     def _turn(self, camera: _Camera, fault: CameraFault, words: str, events: list[CameraStatus]) -> None:
         """Raise a fault that does not stand, return one that does."""
@@ -229,7 +270,7 @@ class CameraHealth:
 
     def _status(self, camera: _Camera, fault: CameraFault, state: CameraState, words: str) -> CameraStatus:
         """The report of a fault, with the status of its camera now."""
-        statuses: set[Ne107] = {FAULTS[name].status if name in FAULTS else SILENT for name in camera.standing}
+        statuses: set[Ne107] = {FAULTS[name].status if name in FAULTS else UNSEEN for name in camera.standing}
         header = camera.header
         return CameraStatus(
             camera=camera.section.name,
@@ -248,8 +289,27 @@ OVER: dict[CameraFault, str] = {
     "clock": "no longer has a wrong clock",
     "edge_lost": "shows the strip's edge again",
     "restarting": "names one boot again",
+    "not_inspected": "sends frames that are inspected again",
 }
 """What is reported of a fault that is over, where it is no property."""
+
+
+def _look(camera: _Camera, header: Header, came_unix_ns: int, limits: CameraHealthSection) -> FrameFacts:
+    """What is known of a whole frame, against the one before; the camera is at this one then."""
+    before, learnt = camera.header, camera.learnt
+    camera.header = header
+    is_restarted = before is not None and before.boot != header.boot
+    return FrameFacts(
+        pixels=camera.pixels or UNMEASURED,
+        is_same=before is not None and _content(before) == _content(header),
+        age_s=(came_unix_ns - header.captured_ns) / 1e9,
+        is_restarted=is_restarted,
+        advance=None if before is None or is_restarted else _advance(before, header, camera.section),
+        is_edge_lost=camera.is_edge_lost,
+        sharpness=learnt.sharpness.now if learnt.sharpness.recent else 1.0,
+        focus=learnt.focus(limits.learn_frames // FOCUSED),
+        shift_mm=learnt.shift_mm(limits.learn_frames // MEASURED),
+    )
 
 
 def _content(header: Header) -> tuple[int, str]:

@@ -322,7 +322,7 @@ class Accept:
             self._known.add(camera, header.boot, header.number)
         self._count(believed, received_ns)
         if pixels is None:
-            self._filling.lose(Loss("dropped", "decoding", camera, 1, believed.header))
+            self._filling.lose(Loss("dropped", "decoding", camera, 1, believed.header, received_ns))
         else:
             self._take_up(believed.header, pixels, received_ns)
         self._acknowledge(header)  # it waits where its frame does
@@ -334,7 +334,7 @@ class Accept:
         if self._policies[camera].is_past(header, received_ns, received_ns, self._clock_unix_ns()):
             why = "too_old"
         if why:
-            self._filling.lose(Loss("dropped", why, camera, 1, header))
+            self._filling.lose(Loss("dropped", why, camera, 1, header, received_ns))
         else:
             self._filling.put(Frame(header, received_ns), pixels)
 

@@ -39,7 +39,7 @@ class Deadline:
             patch, header = next(patches), arrival.header
             policy = self._policies.get(header.camera)
             if policy and policy.is_past(header, arrival.received_ns, now_ns, now_unix_ns):
-                arrivals.append(Loss("dropped", "too_old", header.camera, 1, header))
+                arrivals.append(Loss("dropped", "too_old", header.camera, 1, header, arrival.received_ns))
             else:
                 arrivals.append(arrival)
                 kept.append(patch)

@@ -194,4 +194,4 @@ class Filling:
 
 
 def _dropped(frame: Frame, why: Drop) -> Loss:
-    return Loss("dropped", why, frame.header.camera, 1, frame.header)
+    return Loss("dropped", why, frame.header.camera, 1, frame.header, frame.received_ns)

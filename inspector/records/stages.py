@@ -94,6 +94,8 @@ class Loss(msgspec.Struct, frozen=True):
     """How many frames."""
     header: Header | None = None
     """Of a dropped frame, which was whole; nothing is believed of any other."""
+    received_ns: int = 0
+    """Where there is a header: monotonic clock when the frame was taken off the socket, nanoseconds."""
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from inspector.records.events.kind import Kind, known
 
 CameraFault = Literal[
     "silent",
+    "not_inspected",
     "frozen",
     "dark",
     "saturated",
@@ -30,8 +31,10 @@ class CameraStatus(Kind, frozen=True, kw_only=True, tag="camera"):
     camera: str
     """The camera, as named in the configuration."""
     fault: Annotated[str, known(CameraFault)]
-    """What is wrong with it: `flat` is a picture without texture, `clock` a time of capture that cannot be,
-    `blurred` and `misaligned` are against what is usual for this camera, `restarting` is a new `boot` in each frame."""
+    """What is wrong with it: `silent` is a camera of which nothing comes while others send, `not_inspected` one whose
+    frames come and are all dropped or rejected (the message says why), `flat` is a picture without texture, `clock` a
+    time of capture that cannot be, `blurred` and `misaligned` are against what is usual for this camera, `restarting`
+    is a new `boot` in each frame."""
     state: Annotated[str, known(CameraState)]
     """Whether it begins or ends."""
     status: Annotated[str, known(Ne107)]
@@ -41,7 +44,7 @@ class CameraStatus(Kind, frozen=True, kw_only=True, tag="camera"):
     coil: str
     """The coil under the camera; empty where its frames name none."""
     captured_ns: int
-    """Capture time of its last frame, nanoseconds since the UNIX epoch by its clock; 0 where none came."""
+    """Capture time of its last whole frame, nanoseconds since the UNIX epoch by its clock; 0 where none came."""
 
     @property
     def topic(self) -> str:

@@ -12,8 +12,8 @@ from inspector.camera_health.settings import CameraHealthSection
 from inspector.camera_health.watch import CameraHealth
 from inspector.records.events import CameraStatus
 from inspector.records.frame import Bytes2D
-from inspector.records.stages import Batch, Findings, Frame, whole
-from tests.frames import camera, header
+from inspector.records.stages import Batch, Findings, Frame, Loss, whole
+from tests.frames import camera, header, missing, rejected
 
 LIMITS = CameraHealthSection(frames=8)
 SECOND = 1_000_000_000
@@ -38,6 +38,18 @@ class Line:
         frame = Frame(header(self.number, name, **facts), self.now_ns)
         batch = Batch((frame,), pixels[None], whole(pixels[None]), self.now_ns)
         self.take(batch)
+
+    def lose(self, loss: Loss) -> None:
+        """One frame that is not inspected."""
+        self.now_ns += SECOND // 100
+        self.take(Batch((loss,), np.empty((0, 32, 48), np.uint8), (), self.now_ns))
+
+    def drop(self, name: str = "top", age_s: float = 0.0, **facts: Any) -> None:
+        """One whole frame that is given up."""
+        self.number += 1
+        came_ns = self.now_ns
+        of = header(self.number, name, captured_ns=came_ns - int(age_s * SECOND), **facts)
+        self.lose(Loss("dropped", "too_old", name, 1, of, came_ns))
 
     def take(self, batch: Batch) -> None:
         found = self.health(batch, Findings(closed_ns=batch.closed_ns))
@@ -158,6 +170,86 @@ def test_a_silent_camera() -> None:
     assert line.reported[0].camera == "low"
     line.send(NOISE[0], "low")
     assert line.turns()[1:] == [("silent", "returned", "normal")]
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_camera_whose_frames_are_all_refused_is_not_silent(others: bool) -> None:
+    """It sends: after 10 s that is reported with the reasons, with other cameras or without, until one is inspected."""
+    line = Line()
+    for count in range(1200):
+        line.lose(rejected("size" if count % 3 else "crc", "low"))
+        if others:
+            line.send(NOISE[count % len(NOISE)])
+    raised = [event for event in line.reported if event.camera == "low"]
+    assert [(event.fault, event.state, event.status) for event in raised] == [("not_inspected", "raised", "failure")]
+    assert "low sends frames, and none was inspected for 10 s" in raised[0].message
+    assert "rejected as size (not the recipe's size); " in raised[0].message
+    assert raised[0].message.endswith("rejected as crc (pixels damaged on their way)")
+    line.send(NOISE[0], "low")
+    assert line.reported[-1].message == "camera low sends frames that are inspected again"
+    assert line.reported[-1].status == "normal"
+
+
+def test_few_refused_frames_are_no_fault() -> None:
+    """Nor are those that come again, those of a pause, nor less than `frames` in a row."""
+    line = Line()
+    for count in range(4000):
+        line.lose(rejected("duplicate" if count % 2 else "credit", "low"))
+        line.lose(rejected("crc"))
+        if count % 400 == 0:
+            line.send(NOISE[count % len(NOISE)])
+    line.now_ns += 3600 * SECOND
+    for count in range(LIMITS.frames):
+        assert line.reported == []
+        line.send(NOISE[count])
+        line.now_ns += 4 * SECOND
+        line.lose(rejected("crc", "low"))
+    assert line.turns() == [("not_inspected", "raised", "failure")]
+
+
+def test_frames_that_never_came_break_no_silence() -> None:
+    """A silent camera sends once more with a refused frame, not with one that is only known to be lost."""
+    line = Line()
+    for pixels in sound(1200):
+        line.send(pixels)
+        line.lose(missing(1, "low"))
+    assert line.turns() == [("silent", "raised", "failure")]
+    line.lose(rejected("crc", "low"))
+    assert line.turns()[1:] == [("silent", "returned", "normal")]
+
+
+def test_messages_that_name_no_camera_are_named_with_a_silence() -> None:
+    """A camera whose headers cannot be read is silent for us: its report names what was rejected meanwhile."""
+    line = Line()
+    for pixels in sound(1200):
+        line.send(pixels)
+        line.lose(rejected("version", ""))
+    assert [event.message for event in line.reported] == [
+        "camera low has sent nothing for 10 s while others did; messages that name no camera came, rejected as version "
+        "(the header is of another version)"
+    ]
+
+
+def test_the_clock_of_a_camera_whose_frames_are_dropped() -> None:
+    """Too old by a wrong clock, none is inspected: the clock is named, and once it is right that is over."""
+    line = Line()
+    for _ in range(40):
+        line.drop(age_s=60.0)
+    assert line.turns() == [("clock", "raised", "maintenance_required")]
+    assert "captured 60.0 s before the frame came" in line.reported[0].message
+    for pixels in sound():
+        line.send(pixels)
+    assert line.turns()[1:] == [("clock", "returned", "normal")]
+
+
+def test_dropped_frames_say_nothing_of_pictures() -> None:
+    """Of a frame that was given up only the header is known: no fault of pictures shows in it, and none ends."""
+    line = Line()
+    for pixels in sound():
+        line.send(pixels // 64)
+    for _ in range(40):
+        line.drop(crc32=7)
+    assert line.turns() == [("dark", "raised", "failure")]
 
 
 def test_a_line_that_stands_has_no_fault() -> None:

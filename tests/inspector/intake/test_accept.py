@@ -175,12 +175,14 @@ def test_a_whole_frame_above_the_share_is_no_frame_of_an_unknown_place() -> None
             intake.take(message(number), 2, 0)
         after = PICTURES_WAITING + 3
         for number in (after, after - 5, after + 1):
-            intake.take(message(number, start_mm=10.0 * number), 2, 0)
+            intake.take(message(number, start_mm=10.0 * number), 2, 70 + number)
         while intake.is_pending:
             intake.collect()
         intake.collect()
-        lost = [(loss.reason, loss.count, loss.header and loss.header.number) for loss in intake.leave(0).losses()]
+        losses = list(intake.leave(0).losses())
+    lost = [(loss.reason, loss.count, loss.header and loss.header.number) for loss in losses]
     assert lost == [("lost", 3, None), ("decoding", 1, after), ("order", 1, None), ("decoding", 1, after + 1)]
+    assert [loss.received_ns for loss in losses if loss.header] == [70 + after, 71 + after]
 
 
 def busy() -> Demand:
@@ -199,13 +201,13 @@ def test_the_oldest_or_the_newest_is_given_up() -> None:
     ):
         with accept(2, top=overload, demand=busy()) as intake:  # type: ignore[arg-type]
             for number in range(5):
-                intake.take(message(number), 2, 0)
+                intake.take(message(number), 2, 70 + number)
             batch = intake.leave(0)
         got = [a.header.number if isinstance(a, Frame) else (a.reason, a.count) for a in batch.arrivals]
         assert got == expected
         planes = [batch.pixels[patch.plane].max() for patch in batch.patches]
         assert planes == [frame.header.number for frame in batch.frames()]
-        assert [loss.header is not None for loss in batch.losses()] == [True] * 3
+        assert [loss.header and 70 + loss.header.number == loss.received_ns for loss in batch.losses()] == [True] * 3
 
 
 def test_the_oldest_picture_is_given_up_that_still_waits() -> None:
@@ -257,13 +259,14 @@ def test_cameras_that_wait_take_turns() -> None:
 
 
 def test_a_frame_that_is_too_old_takes_no_place() -> None:
-    """A frame captured longer ago than allowed is dropped for that reason when it comes, with its header."""
+    """A frame captured longer ago than allowed is dropped for that reason when it comes, with its header and when."""
     with accept(max_age_ms=100) as intake:
         intake.take(message(0, captured_ns=0), 2, 0)
         intake._clock_unix_ns = lambda: 100_000_001
-        intake.take(message(1), 2, 0)
+        intake.take(message(1), 2, 70)
         intake.take(message(2, captured_ns=1), 2, 0)
         intake.take(message(0, camera="bottom"), 2, 0)  # has no deadline
         batch = intake.leave(0)
-    assert [(loss.reason, loss.header and loss.header.number) for loss in batch.losses()] == [("too_old", 1)]
+    lost = [(loss.reason, loss.header and loss.header.number, loss.received_ns) for loss in batch.losses()]
+    assert lost == [("too_old", 1, 70)]
     assert [frame.header.number for frame in batch.frames()] == [0, 2, 0]

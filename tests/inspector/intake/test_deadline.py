@@ -47,6 +47,7 @@ def test_age_counts_from_the_capture() -> None:
     batch = frames.batch(Frame(frames.header(0, captured_ns=0), 50), Frame(frames.header(1, captured_ns=60), 50))
     kept = deadline(50, LIMIT_NS + 1)(batch)
     assert [type(arrival) for arrival in kept.arrivals] == [Loss, Frame]
+    assert [loss.received_ns for loss in kept.losses()] == [50]
 
 
 def test_a_batch_of_which_nothing_is_left_holds_no_memory() -> None:
