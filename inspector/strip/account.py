@@ -10,7 +10,7 @@ import msgspec
 from inspector.config.motion import begins_again
 from inspector.records.events import CoilReport, Crowded, Data
 from inspector.records.frame import Header
-from inspector.records.stages import Crowd, Inspected, Placed
+from inspector.records.stages import Crowd, Inspected, Loss, Placed
 from inspector.strip.geometry import Place
 from inspector.strip.ledger import CoilLane, CoilSums
 
@@ -21,11 +21,34 @@ REMEMBERED = 4
 """Coils that all cameras have left whose accounts are kept, should frames name them again."""
 
 
+class Absence(msgspec.Struct):
+    """Why a camera is on no coil though it sends: its frames were refused, since a coil ended without it."""
+
+    reasons: dict[str, int] = {}
+    last_ns: int = 0
+    """When the batch with the last of them was closed."""
+
+
 class StripState(msgspec.Struct):
     """All that is known of the strip: lanes by camera, coils by name."""
 
     lanes: dict[str, CoilLane] = {}
     coils: dict[str, CoilSums] = {}
+    refused: dict[str, Absence] = {}
+    """By camera."""
+
+    def refuse(self, loss: Loss, now_ns: int) -> None:
+        """Note frames of which nothing is believed, of a camera that is on no coil; not where none is named."""
+        if not loss.camera:
+            return
+        refused = self.refused.setdefault(loss.camera, Absence())
+        refused.reasons[loss.reason] = refused.reasons.get(loss.reason, 0) + loss.count
+        refused.last_ns = now_ns
+
+    def why_absent(self, camera: str, since_ns: int) -> dict[str, int]:
+        """Say why a camera saw nothing of a coil: its frames were refused, or it sent none, or none since then."""
+        refused = self.refused.pop(camera, Absence())
+        return refused.reasons if refused.last_ns > since_ns and refused.reasons else {**refused.reasons, "silent": 0}
 
 
 class Turn(msgspec.Struct):

@@ -99,6 +99,8 @@ class Strip:
             self._assume(lane)
         for coil in self._coils.values():
             coil.left_ns = now_ns
+        for refused in self._state.refused.values():
+            refused.last_ns = now_ns
 
     # --- a batch ----------------------------------------------------------------------------------------------
 
@@ -134,8 +136,9 @@ class Strip:
         lane = self._lanes.get(loss.camera)
         if loss.header is not None and loss.reason != "order":  # such a number had its place before
             lane, _ = self._place(loss.header, turn)
-        if lane is None:
-            return  # before the camera's first frame: that frame's position tells what was missed
+        if lane is None:  # before the camera's first frame: that frame's position tells what was missed
+            self._state.refuse(loss, turn.now_ns)
+            return
         lane.lose(loss.reason, loss.count, turn.now_ns)
         if loss.header is None and loss.end != "missing" and loss.reason != "order":
             lane.track.placeless += loss.count
@@ -244,6 +247,7 @@ class Strip:
             turn.events.append(coil.report("started"))
         if lane is None:
             lane = self._lanes[header.camera] = coil.enter(header, back)
+            self._state.refused.pop(header.camera, None)
             if before is not None and not coil.joined_before and back is None:
                 coil.joined_before, at_mm = before
                 turn.events.append(welds.head(lane, header.camera, coil.joined_before, at_mm))
@@ -313,10 +317,8 @@ class Strip:
         for camera in sorted(self._cameras.keys() - coil.visitors):
             start_mm = coil.absent_mm.get(camera, 0.0)
             if coil.farthest_mm > start_mm:
-                is_estimated = coil.is_estimated
-                turn.events.append(
-                    coil.miss(camera, start_mm, coil.farthest_mm, {"silent": 0}, is_estimated=is_estimated)
-                )
+                why = self._state.why_absent(camera, turn.now_ns - SILENT_NS)
+                turn.events.append(coil.miss(camera, start_mm, coil.farthest_mm, why, is_estimated=coil.is_estimated))
                 coil.absent_mm[camera] = coil.farthest_mm
         turn.events.append(coil.report("ended"))
 

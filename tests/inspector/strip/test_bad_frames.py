@@ -2,8 +2,9 @@
 
 from inspector.records.events import CoilReport
 from inspector.records.stages import Loss
-from inspector.strip.strip import REPORT_AFTER_NS, Strip
+from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, Strip
 from tests.coils import CAMERAS
+from tests.frames import rejected
 from tests.strips import gaps, missed, say, seen
 
 BAD = Loss("rejected", "crc", "top", 1)
@@ -30,3 +31,19 @@ def test_only_bad_frames_are_reported_after_a_second() -> None:
     assert gaps(say(BAD, strip=strip)) == []
     assert gaps(say(BAD, strip=strip, now_ns=REPORT_AFTER_NS)) == [missed(10.0, 30.0, crc=2)]
     assert gaps(say(seen(3), strip=strip, now_ns=REPORT_AFTER_NS)) == []
+
+
+def test_a_camera_of_which_all_frames_are_bad_was_not_silent() -> None:
+    """What it never saw was missed for the reasons of its frames, over a restart too; it is silent once none comes."""
+    strip, again = Strip(CAMERAS), Strip(CAMERAS)
+    say(seen(0), rejected("size", "bottom"), seen(1), rejected("crc", "bottom"), rejected("json", ""), strip=strip)
+    again.restore(strip.state(), 0)
+    ends = rejected("size", "bottom"), seen(0, coil="E"), seen(0, coil="F")
+    reported = say(seen(0, coil="D"), strip=again)
+    for end in ends:
+        reported += say(end, strip=again, now_ns=SILENT_NS * (end is not ends[0]))
+    assert [item.reasons for item in gaps(reported) if item.camera == "bottom"] == [
+        {"size": 1, "crc": 1},
+        {"size": 1, "silent": 0},
+        {"silent": 0},
+    ]
