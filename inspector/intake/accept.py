@@ -6,6 +6,7 @@ as a frame or as a loss, those of one camera in the order in which they came. Mu
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -307,7 +308,9 @@ class Accept:
     def _place(self, header: Header, pixels: Bytes2D | None, received_ns: int) -> None:
         """Find the place of a whole frame: in its camera's count, and in the batch, where its pixels were kept."""
         camera = header.camera
-        if self._known is not None and self._known.has(camera, header.boot, header.number):
+        if self._known is not None and self._known.has(camera, header.boot, header.number, header.captured_ns):
+            words = f"camera {camera}: frame {header.number} of boot {header.boot} was taken before, and came again"
+            self._complaints.add(camera, "duplicate", words, received_ns, logging.INFO)
             self._acknowledge(header)
             self._filling.lose(Loss("rejected", "duplicate", camera, 1))
             return
@@ -319,7 +322,7 @@ class Accept:
             self._filling.lose(Loss("rejected", error.reason, camera, 1))
             return
         if self._known is not None:
-            self._known.add(camera, header.boot, header.number)
+            self._known.add(camera, header.boot, header.number, header.captured_ns)
         self._count(believed, received_ns)
         if pixels is None:
             self._filling.lose(Loss("dropped", "decoding", camera, 1, believed.header, received_ns))
@@ -348,7 +351,7 @@ class Accept:
     def _acknowledge(self, header: Header, refused: str = "") -> None:
         """In credit mode, make a receipt for a frame whose end is in this batch."""
         if self._known is not None:
-            self._filling.acknowledge(Receipt(header.camera, header.boot, header.number, refused))
+            self._filling.acknowledge(Receipt(header.camera, header.boot, header.number, refused, header.captured_ns))
 
     def _refuse(self, camera: str, reason: Rejection | Drop, header: Header | None) -> None:
         """Count a message that is no frame once those before it are counted."""

@@ -106,6 +106,8 @@ class Receipt(msgspec.Struct, frozen=True):
     number: int
     refused: str = ""
     """Why it was rejected; empty: its report says what became of it."""
+    captured_ns: int = 0
+    """When it was captured, by the camera's clock; 0 too where the frame's header could not be read."""
 
 
 class FramePatch(msgspec.Struct, frozen=True):

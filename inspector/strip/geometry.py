@@ -15,6 +15,10 @@ SLACK = 0.01
 positions come rounded to millimetres, and the travel per row is known no better."""
 
 
+LATE_FRAMES = 64
+"""A frame at most so far behind the last one may have come late, or twice: as many as intake takes for one."""
+
+
 class CameraTravel(msgspec.Struct):
     """How far one camera's frames have come along a coil, seen or lost."""
 
@@ -29,12 +33,14 @@ class CameraTravel(msgspec.Struct):
     """Of that frame."""
     placeless: int = 0
     """Bad frames since, of whose headers nothing is believed: the next good frame shows where they lay."""
+    captured_ns: int = 0
+    """When the last frame that found its place was captured, by the camera's clock; 0 in a state of before 0.4."""
 
     def go_on(self, header: Header, place: Place, length_mm: float) -> None:
         """Take up the place of the next frame."""
         self.boot, self.number, self.last_mm = header.boot, header.number, place.end_mm
         self.placed_mm = max(self.placed_mm, place.end_mm)
-        self.length_mm, self.placeless = length_mm, 0
+        self.length_mm, self.placeless, self.captured_ns = length_mm, 0, header.captured_ns
 
     def assume(self) -> None:
         """Take bad frames to have followed the last good one: nothing else is known."""
@@ -50,13 +56,18 @@ class CameraTravel(msgspec.Struct):
     def recount(self, header: Header, span: int) -> int | None:
         """Count from this frame on, whose camera counts `span` numbers before it begins again; return what `passed`.
 
-        Another process gives out the numbers now, and may be any number of rounds behind the one before.
+        Another process gives out the numbers now, and may be any number of rounds behind the one before. A number that
+        passed before, of a frame that was captured later, shows that the camera counts from the beginning again.
         """
         passed = self.passed(header)
-        if passed is not None:
-            passed %= span
-            passed -= span if passed >= span // 2 else 0
-            self.number = header.number - 1 - passed
+        if passed is None:
+            return None
+        passed %= span
+        passed -= span if passed >= span // 2 else 0
+        if passed < -LATE_FRAMES or (passed < 0 and header.captured_ns > self.captured_ns):
+            self.boot = ""  # that of no frame
+            return None
+        self.number = header.number - 1 - passed
         return passed
 
     def fall_back(self, by_mm: float) -> None:

@@ -1,5 +1,6 @@
 """Messages become frames and losses: nothing is believed too early, all of them are counted, and in order."""
 
+import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +18,7 @@ from inspector.demand import Demand
 from inspector.intake.accept import PICTURES_WAITING, Accept
 from inspector.intake.decoding import Decoders
 from inspector.intake.overload import policies
+from inspector.intake.receipts import Known
 from inspector.intake.settings import IntakeSection
 from inspector.records.stages import Frame, Loss
 from tests import frames
@@ -27,7 +30,7 @@ def accept(
     max_frames: int = 100, *, top: Overload = "drop-newest", bottom: Overload = "drop-newest", **facts: Any
 ) -> Iterator[Accept]:
     """Give an intake without a socket, of the cameras top and bottom."""
-    demand = facts.pop("demand", Demand(2))
+    demand, is_credit = facts.pop("demand", Demand(2)), facts.pop("is_credit", False)
     cameras = [frames.camera("top", overload=top, **facts), frames.camera("bottom", overload=bottom)]
     accept = Accept(
         cameras,
@@ -37,6 +40,7 @@ def accept(
         policies=policies(cameras, IntakeSection(bind="tcp://127.0.0.1:*")),
         max_bytes=1_000_000,
         decoders=lambda work: Decoders(2, work, lambda: None),
+        known=Known(cameras) if is_credit else None,
         clock_unix_ns=lambda: 0,
     )
     try:
@@ -270,3 +274,17 @@ def test_a_frame_that_is_too_old_takes_no_place() -> None:
     lost = [(loss.reason, loss.header and loss.header.number, loss.received_ns) for loss in batch.losses()]
     assert lost == [("too_old", 1, 70)]
     assert [frame.header.number for frame in batch.frames()] == [0, 2, 0]
+
+
+def test_numbers_that_come_again_are_duplicates_only_as_they_were_captured(caplog: pytest.LogCaptureFixture) -> None:
+    """In credit mode: a count that began again under the same boot is inspected, as in push mode; what was really sent
+    again is a duplicate, of both counts, and the log says so."""
+    with accept(is_credit=True) as intake, caplog.at_level(logging.INFO):
+        results = []
+        for captured_ns in (100, 200, 200, 100):
+            for number in range(4):
+                intake.take(message(number, captured_ns=captured_ns + number), 2, 0, only="top")
+            results.append(result(intake))
+    again = [("duplicate", 1)]
+    assert results == [[0, 1, 2, 3], [("order", 1)] * 2 + [2, 3], [("order", 1)] * 2 + again * 2, again * 4]
+    assert ["came again" in line for line in caplog.messages].count(True) == 1

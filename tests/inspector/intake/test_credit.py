@@ -159,7 +159,7 @@ def test_a_frame_is_acknowledged_when_it_is_recorded_and_not_before(context: Con
 def test_a_frame_that_is_sent_again_is_a_duplicate(context: Context) -> None:
     """A frame that was taken, or that the process before has recorded, is acknowledged again and inspected once."""
     known = Known(SECTIONS)
-    known.add("top", "b", 0)
+    known.add("top", "b", 0, 0)
     with raw(context, known=known) as (line, peer):
         for number in (0, 1, 1, 2):
             peer.frame(number)

@@ -134,6 +134,34 @@ def test_both_restarted() -> None:
     assert gaps(say(seen(0, boot="new"), strip=restarted(strip))) == [missed(10.0, 10.0, down=0, restart=0)]
 
 
+@pytest.mark.parametrize(
+    ("last", "first", "captured_ns"),
+    [(4, 0, 5), (200, 0, 201), (200, 0, 0), (65_535, 24, 65_600)],
+    ids=["a moment later", "later", "without a clock", "a counter that wraps, and is not declared"],
+)
+def test_a_count_that_begins_again_under_the_same_boot_while_the_inspector_was_down(
+    last: int, first: int, captured_ns: int
+) -> None:
+    """Numbers that passed are no strip that comes by again: what passed is unknown, as with another boot."""
+    strip = Strip(CAMERAS[:1])
+    say(seen(last), strip=strip)
+    strip = restarted(strip)
+    reported = list(say(*(seen(first + n, captured_ns=captured_ns + n) for n in range(3)), strip=strip))
+    assert gaps(reported) == [missed(10.0, 10.0, down=0, restart=0)]
+    ended = strip(LAST).events[-1]
+    assert isinstance(ended, CoilReport) and (ended.inspected_m, ended.missed_m, ended.frames) == (0.04, 0.0, 4)
+
+
+def test_a_frame_that_comes_late_over_a_restart() -> None:
+    """Captured before the last one, its number passed: it lies where it was, and the next one follows the last."""
+    strip = Strip(CAMERAS[:1])
+    say(*(seen(number) for number in range(5)), strip=strip)
+    strip = restarted(strip)
+    assert gaps(say(seen(3), seen(5), strip=strip)) == []
+    ended = strip(LAST).events[-1]
+    assert isinstance(ended, CoilReport) and (ended.inspected_m, ended.length_m) == (0.06, 0.06)
+
+
 @pytest.mark.parametrize("is_stopped", [False, True])
 def test_the_same_name_from_its_head_is_another_coil(is_stopped: bool) -> None:
     """A coil that runs through a second time after a restart is another: its sums begin again, for every camera."""
