@@ -152,10 +152,12 @@ class Accept:
                 raise FrameError("too_large", wrong)
             wire.check(header, parts[1], self._rasters[camera].sent)
         except FrameError as error:
+            frame = _named(header, error.reason) if header and camera else self._unread(parts, only, error.reason)
+            if header is None and frame is not None:
+                camera = frame.camera
             self._complain(camera, error.reason, f"rejected a frame of {camera or 'an unknown camera'}", error, now_ns)
-            header = header if camera else None
-            self._refuse(camera, error.reason, header)
-            return header is not None or self._refuses_unread(parts, only, error.reason)
+            self._refuse(camera, error.reason, frame)
+            return frame is not None
         queue = self._queues.get(camera)
         if header.encoding == "raw8" and not queue and self._may_place(camera):
             self._place(header, wire.read_pixels(header, parts[1])[0], now_ns)
@@ -166,7 +168,7 @@ class Accept:
             if header.encoding == "raw8":
                 queue.append(UnplacedFrame(header, now_ns))
             else:
-                self._refuse(camera, "decoding", header)
+                self._refuse(camera, "decoding", _named(header, "decoding"))
             return True
         picture = WaitingPicture(header, parts[1], now_ns)
         queue.append(picture)
@@ -235,7 +237,7 @@ class Accept:
         first = queue[0]
         if isinstance(first, RefusedFrames):
             queue.popleft()
-            self._lose(camera, first.reason, first.headers)
+            self._lose(camera, first.reason, first.frames)
             return True
         if isinstance(first, UnplacedFrame):
             queue.popleft()
@@ -291,14 +293,14 @@ class Accept:
         camera = picture.header.camera
         if picture.error is GIVEN_UP:
             if picture.pixels is None:
-                self._lose(camera, "decoding", [picture.header])
+                self._lose(camera, "decoding", [_named(picture.header, "decoding")])
             else:
                 self._place(picture.header, None, picture.received_ns)
             return
         if picture.error is not None:
             words = f"rejected a frame of {camera}"
             self._complain(camera, picture.error.reason, words, picture.error, picture.received_ns)
-            self._lose(camera, picture.error.reason, [picture.header])
+            self._lose(camera, picture.error.reason, [_named(picture.header, picture.error.reason)])
             return
         assert picture.pixels is not None
         for oddity in picture.oddities:
@@ -311,14 +313,14 @@ class Accept:
         if self._known is not None and self._known.has(camera, header.boot, header.number, header.captured_ns):
             words = f"camera {camera}: frame {header.number} of boot {header.boot} was taken before, and came again"
             self._complaints.add(camera, "duplicate", words, received_ns, logging.INFO)
-            self._acknowledge(header)
+            self._acknowledge(_named(header))
             self._filling.lose(Loss("rejected", "duplicate", camera, 1))
             return
         try:
             believed = self._numbering.believe(header, received_ns)
         except FrameError as error:
             self._complain(camera, error.reason, f"rejected a frame of {camera}", error, received_ns)
-            self._acknowledge(header, error.reason)
+            self._acknowledge(_named(header, error.reason))
             self._filling.lose(Loss("rejected", error.reason, camera, 1))
             return
         if self._known is not None:
@@ -328,7 +330,7 @@ class Accept:
             self._filling.lose(Loss("dropped", "decoding", camera, 1, believed.header, received_ns))
         else:
             self._take_up(believed.header, pixels, received_ns)
-        self._acknowledge(header)  # it waits where its frame does
+        self._acknowledge(_named(header))  # it waits where its frame does
 
     def _take_up(self, header: Header, pixels: Bytes2D, received_ns: int) -> None:
         """Put a frame in the batch, if it is not too late for it."""
@@ -348,42 +350,46 @@ class Accept:
         if believed.missing:
             self._filling.lose(Loss("missing", "lost", camera, believed.missing))
 
-    def _acknowledge(self, header: Header, refused: str = "") -> None:
-        """In credit mode, make a receipt for a frame whose end is in this batch."""
+    def _acknowledge(self, frame: Receipt) -> None:
+        """In credit mode, give the receipt of a frame whose end is in this batch."""
         if self._known is not None:
-            self._filling.acknowledge(Receipt(header.camera, header.boot, header.number, refused, header.captured_ns))
+            self._filling.acknowledge(frame)
 
-    def _refuse(self, camera: str, reason: Rejection | Drop, header: Header | None) -> None:
+    def _refuse(self, camera: str, reason: Rejection | Drop, frame: Receipt | None) -> None:
         """Count a message that is no frame once those before it are counted."""
         queue = self._queues.get(camera)
         if not queue:
-            self._lose(camera, reason, [header])
+            self._lose(camera, reason, [frame])
             return
         last = queue[-1]
         if isinstance(last, RefusedFrames) and last.reason == reason:
-            last.headers.append(header)
+            last.frames.append(frame)
         else:
-            queue.append(RefusedFrames(reason, [header]))
+            queue.append(RefusedFrames(reason, [frame]))
 
-    def _refuses_unread(self, parts: list[wire.Part], only: str | None, reason: Rejection) -> bool:
-        """In credit mode, make a receipt for a frame of which no header is believed, so that its camera lets it go.
+    def _unread(self, parts: list[wire.Part], only: str | None, reason: Rejection) -> Receipt | None:
+        """In credit mode, name a frame of which no header is believed, so that its camera lets it go.
 
         A key that changed meanwhile is no fault of the frame: its camera is refused at its next greeting, and keeps it.
         """
-        if self._known is None or only is None or reason == "impostor":
-            return False
+        if only is None or reason == "impostor":
+            return None
         identity = wire.read_identity(parts[0])
-        if identity is not None:
-            self._filling.acknowledge(Receipt(only, *identity, reason))
-        return identity is not None
+        return None if identity is None else Receipt(only, *identity, reason)
 
-    def _lose(self, camera: str, reason: Rejection | Drop, headers: list[Header | None]) -> None:
-        for header in headers:
-            if header is not None:
-                self._numbering.refuse(header)
-                self._acknowledge(header, reason)
+    def _lose(self, camera: str, reason: Rejection | Drop, frames: list[Receipt | None]) -> None:
+        """Count messages that are no frames; with no camera they are of no camera's count, whoever sent them."""
+        for frame in frames:
+            if frame is not None:
+                if camera:
+                    self._numbering.refuse(frame)
+                self._acknowledge(frame)
         end = "dropped" if reason == "decoding" else "rejected"
-        self._filling.lose(Loss(end, reason, camera, len(headers)))  # type: ignore[arg-type]
+        self._filling.lose(Loss(end, reason, camera, len(frames)))  # type: ignore[arg-type]
 
     def _complain(self, camera: str, kind: str, words: str, error: FrameError, now_ns: int) -> None:
         self._complaints.add(camera, kind, f"{words}: {error.reason}: {error}", now_ns)
+
+
+def _named(header: Header, refused: str = "") -> Receipt:
+    return Receipt(header.camera, header.boot, header.number, refused, header.captured_ns)

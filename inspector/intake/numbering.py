@@ -18,6 +18,7 @@ from inspector.errors import FrameError
 from inspector.intake.counts import JUMP_FRAMES, JUST_PASSED, Count
 from inspector.intake.positions import AGREEING, BEFORE_HEAD_MM, Position
 from inspector.records.frame import Header
+from inspector.records.stages import Receipt
 
 FRAMES_PER_S = 2000
 """Frames that may be missing more for each second between frames: no line camera has more frames a second."""
@@ -70,16 +71,16 @@ class Numbering:
         self._places: dict[str, dict[str, _Place]] = {camera: {} for camera in self._cameras}
         """By camera and boot, the last one that was seen at the end."""
 
-    def refuse(self, header: Header) -> None:
+    def refuse(self, frame: Header | Receipt) -> None:
         """Note a frame that was refused before it could be believed: it came, and is not missing."""
-        places, camera = self._places[header.camera], self._cameras[header.camera]
+        places, camera = self._places[frame.camera], self._cameras[frame.camera]
         if not places:
             return
-        is_known = header.boot in places and camera.first_number <= header.number <= camera.last_number
-        place = places[header.boot] if is_known else places[next(reversed(places))]
+        is_known = frame.boot in places and camera.first_number <= frame.number <= camera.last_number
+        place = places[frame.boot] if is_known else places[next(reversed(places))]
         for count in (place.count, place.other):
             if count is not None:
-                count.refuse(header.number if is_known else None)
+                count.refuse(frame.number if is_known else None)
 
     def believe(self, header: Header, now_ns: int) -> Believed:
         """Find a whole frame's place.

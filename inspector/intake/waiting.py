@@ -10,7 +10,7 @@ import msgspec
 from inspector import wire
 from inspector.errors import FrameError
 from inspector.records.frame import Bytes2D, Header
-from inspector.records.stages import Drop, Rejection
+from inspector.records.stages import Drop, Receipt, Rejection
 
 
 class WaitingPicture(msgspec.Struct):
@@ -33,8 +33,8 @@ class RefusedFrames(msgspec.Struct):
     """Messages that have to wait for their turn to be counted, as the frames before them still wait."""
 
     reason: Rejection | Drop
-    headers: list[Header | None]
-    """Of each, where it could be read."""
+    frames: list[Receipt | None]
+    """Each as its camera named it, where that could be read."""
 
 
 class UnplacedFrame(msgspec.Struct):

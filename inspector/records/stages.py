@@ -89,7 +89,7 @@ class Loss(msgspec.Struct, frozen=True):
     end: End
     reason: Reason
     camera: str
-    """Empty when the header could not be read, or names no camera of the line."""
+    """Empty when the header could not be read and nothing else names the camera, or it names none of the line."""
     count: int
     """How many frames."""
     header: Header | None = None

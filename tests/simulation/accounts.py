@@ -22,7 +22,9 @@ NEAR_MM = 0.2
 """Positions in events are rounded to a tenth of a millimetre."""
 
 
-ASSUMED = {"silent", "crc"}
+BAD: Mapping[str, str] = {"bad crc": "crc", "bad header": "json"}
+"""Why a damaged frame is refused, by what is damaged."""
+ASSUMED = {"silent", *BAD.values()}
 """Reasons of strip that may come all the same: of a camera taken for dead, and of a bad frame that is sent again, which
 is taken for having followed the last good one."""
 
@@ -67,15 +69,15 @@ class FrameAccount:
         """A message was taken, and not turned away."""
         shot = post.shot
         assert shot is not None
-        if shot.kind == "bad header":
+        if shot.kind == "bad header" and not self._is_credit:
             self.taken[""] += 1
             self.expected["", "json"] += 1
             return
         self.taken[shot.camera] += 1
         boots = self._numbers.setdefault(shot.camera, {})
         numbers = boots.get(shot.boot)
-        if shot.kind == "bad crc":
-            self.expected[shot.camera, "crc"] += 1
+        if shot.kind in BAD:
+            self.expected[shot.camera, BAD[shot.kind]] += 1
             if numbers is not None and shot.index > numbers.last:
                 numbers.bad.add(shot.index)
             return

@@ -288,3 +288,41 @@ def test_numbers_that_come_again_are_duplicates_only_as_they_were_captured(caplo
     again = [("duplicate", 1)]
     assert results == [[0, 1, 2, 3], [("order", 1)] * 2 + [2, 3], [("order", 1)] * 2 + again * 2, again * 4]
     assert ["came again" in line for line in caplog.messages].count(True) == 1
+
+
+UNREAD = {
+    "header": (b'"number":1', b'"number":1,"mm_per_row":0'),
+    "json": (b'"number":1', b'"number":1,"start_mm":32,0'),
+    "version": (b'"v":1', b'"v":2'),
+}
+
+
+@pytest.mark.parametrize("reason", UNREAD)
+@pytest.mark.parametrize("encoding", ["raw8", "png"])
+def test_a_frame_whose_header_is_refused_came_in_credit_mode(reason: str, encoding: str) -> None:
+    """Its camera is known by the session, its number can be read: it is that camera's, and not missing as well."""
+    with accept(is_credit=True) as intake:
+        for number in range(3):
+            head, payload = message(number, encoding)
+            head = bytes(head).replace(*UNREAD[reason]) if number == 1 else head
+            assert intake.take([head, payload], 2, 0, only="top")
+        while intake.is_pending:
+            intake.collect()
+        batch = intake.leave(0)
+    assert [a.header.number if isinstance(a, Frame) else a for a in batch.arrivals] == [
+        0,
+        Loss("rejected", reason, "top", 1),  # type: ignore[arg-type]
+        2,
+    ]
+    assert [(receipt.number, receipt.refused) for receipt in batch.receipts] == [(0, ""), (1, reason), (2, "")]
+
+
+def test_another_cameras_frame_is_none_of_the_connections_own() -> None:
+    """In credit mode it is refused by its number, and leaves the count of the camera that is connected as it was."""
+    with accept(is_credit=True) as intake:
+        intake.take(message(0), 2, 0, only="top")
+        assert intake.take(message(1, camera="bottom"), 2, 0, only="top")
+        intake.take(message(2), 2, 0, only="top")
+        batch = intake.leave(0)
+    assert list(batch.losses()) == [Loss("rejected", "camera", "", 1), Loss("missing", "lost", "top", 1)]
+    assert [(receipt.camera, receipt.refused) for receipt in batch.receipts][1] == ("top", "camera")
