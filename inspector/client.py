@@ -32,8 +32,11 @@ from inspector.access.handshake import Handshakes
 from inspector.access.keys import Key, client_key
 from inspector.cursor import Cursor, KeptPlace, place
 from inspector.errors import SocketError
+from inspector.gaps import Gap
 from inspector.records.envelope import LIMIT_EVENTS, SKIPPED, Event, ReplayHead, ReplayRequest, common_root, read_event
 from inspector.records.events import HEARTBEAT_TOPIC, Heartbeat
+
+__all__ = ["Events", "Gap"]  # where programs written against 0.3 find them
 
 QUEUE_EVENTS = 10_000
 MAX_PART_BYTES = 16 * 2**20
@@ -42,22 +45,6 @@ LOOK_MS = 500
 """How often a silent line is looked at for a refusal."""
 EVICTED = "the journal no longer holds them"
 JUMPED = "the numbers jump: an old copy of the journal was put in place, or a file of it is damaged"
-
-
-class Gap(msgspec.Struct, frozen=True, kw_only=True):
-    """Events that were recorded and that this subscriber will not get."""
-
-    epoch: str
-    first_seq: int
-    last_seq: int | None
-    """They lie between these numbers, both included; None where the end cannot be known."""
-    count: int
-    """How many; at most, where several topics are followed, or one whose last number is not known; 0 where
-    nobody can know.
-    """
-    reason: str
-    is_final: bool = True
-    """False where the journal may still have them: who begins again after the last event dealt with asks once more."""
 
 
 class Events:

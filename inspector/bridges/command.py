@@ -14,8 +14,9 @@ from pathlib import Path
 from inspector import arguments
 from inspector.bridges import mqtt
 from inspector.bridges.forward import WAIT_S, Forward
-from inspector.client import Events, Gap
+from inspector.client import Events
 from inspector.cursor import Cursor, KeptPlace
+from inspector.gaps import Gap
 from inspector.records.names import NAME
 from inspector.signals import Flag
 

@@ -18,9 +18,10 @@ from typing import Protocol
 
 import msgspec
 
-from inspector.client import Events, Gap
+from inspector.client import Events
 from inspector.cursor import Cursor, KeptPlace
 from inspector.errors import EXIT_CONFIG, InspectorError
+from inspector.gaps import Gap
 from inspector.records.envelope import Event
 from inspector.records.events import Heartbeat
 from inspector.signals import Flag

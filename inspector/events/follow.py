@@ -15,9 +15,10 @@ from typing import TextIO
 import msgspec
 
 from inspector import __version__, output
-from inspector.client import Events, Gap
+from inspector.client import Events
 from inspector.errors import EXIT_FAILURE
 from inspector.events.text import line, wants_colour
+from inspector.gaps import Gap
 from inspector.records.envelope import Event, write_event
 from inspector.records.events import ROOTS
 from inspector.signals import Flag, interrupt_noted

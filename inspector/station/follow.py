@@ -17,10 +17,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from inspector.client import Events, Gap
+from inspector.client import Events
 from inspector.commands import ask
 from inspector.errors import InspectorError, JournalError
 from inspector.events.history import History
+from inspector.gaps import Gap
 from inspector.records.commands import AlarmStatus, ListAlarms
 from inspector.records.envelope import Event, read_event
 from inspector.records.events import Alarm, Commanded, Defect, Health

@@ -12,7 +12,8 @@ from typing import Self
 
 import zmq
 
-from inspector.client import Events, Gap
+from inspector.client import Events
+from inspector.gaps import Gap
 from inspector.records.envelope import read_event
 from inspector.records.events import Heartbeat, JournalStatus
 from tests.e2e import own_disk

@@ -14,8 +14,9 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inspector.client import Events, Gap
+from inspector.client import Events
 from inspector.errors import SocketError
+from inspector.gaps import Gap
 from inspector.records.envelope import LIMIT_SEQS
 from inspector.records.events import Data, Health, Heartbeat
 from tests.lines import ALARM, COIL, FailingReplay, Line, seqs, take

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from inspector.client import Gap
 from inspector.errors import Busy, InspectorError
+from inspector.gaps import Gap
 from inspector.records.envelope import LIMIT_SEQS, SKIPPED, Event
 from tests.journals import newest
 from tests.lines import ALARM, COIL, Line, seqs, take

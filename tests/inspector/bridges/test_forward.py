@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from inspector.bridges.forward import WAIT_S, Away, Forward, Status
-from inspector.client import Events, Gap
+from inspector.client import Events
 from inspector.cursor import Cursor, KeptPlace
+from inspector.gaps import Gap
 from inspector.harness.ports import Ports
 from inspector.records.envelope import Event
 from inspector.signals import Flag
