@@ -95,7 +95,9 @@ class Events:
         self._place = KeptPlace(None if cursor is None else Path(cursor))
         after = self._place.cursor or after
         self._time, self._kept_time = "", after.time if isinstance(after, Cursor) else ""
-        """When what came last was sent; and when the kept place was passed, where that is known."""
+        """When the event at our place was sent, and the one at the kept place; empty where nobody knows."""
+        self._timed: tuple[str | None, int | None] = None, None
+        """The place that `_time` is of."""
         after = place(after, since)
         self._since = since.astimezone() if after is None and isinstance(since, datetime) else None
         self._is_seen = False
@@ -166,11 +168,18 @@ class Events:
         silent_since = time.monotonic()
         while (event := self._receive(silent_since)) is not None:
             for whole in self._in_order(event):
-                self.payload, self._time = self._payloads.pop(whole.id, b""), whole.time
+                self.payload = self._payloads.pop(whole.id, b"")
+                self._see_time(whole)
                 if self._heartbeats if whole.seq == 0 else whole.type.startswith(self._topics):
                     yield whole
                     silent_since = time.monotonic()
             self._payloads.clear()
+
+    def _see_time(self, whole: Event) -> None:
+        """Keep the time with the place: a heartbeat that leads past events of others was not sent when they were."""
+        at = self._epoch, self._seq
+        if whole.seq or at != self._timed:
+            self._time, self._timed = whole.time if whole.seq else "", at
 
     def _receive(self, silent_since: float) -> Event | None:
         """Take the next message off the socket; None when it stayed silent for too long."""

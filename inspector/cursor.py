@@ -29,7 +29,9 @@ class Cursor(msgspec.Struct, frozen=True):
     seq: int
     """Number of the last event that needs no sending any more."""
     time: str = ""
-    """When the journal had come so far: an event of this number and a later time is another. 0.2 kept none."""
+    """When that event was sent: one of this number and a later time is another. Empty where nobody knows: where it was
+    not seen, as a heartbeat alone led past it, and in what 0.2 kept.
+    """
 
 
 class CursorError(InspectorError):
@@ -114,8 +116,8 @@ class KeptPlace:
         """Up to where all was dealt with."""
         self._kept_s = -KEEP_S
 
-    def note(self, epoch: str, seq: int, sent: str) -> None:
-        """Note that all was dealt with up to this event, `sent` at a time of RFC 3339."""
+    def note(self, epoch: str, seq: int, sent: str = "") -> None:
+        """Note that all was dealt with up to this event, itself `sent` at a time of RFC 3339; empty: not known."""
         if self.cursor is None or (self.cursor.epoch, self.cursor.seq) != (epoch, seq):
             self.cursor = Cursor(epoch, seq, sent)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,18 @@ def test_a_cursor_stays_before_what_is_missing(tmp_path: Path, line: Line) -> No
         assert events.lost > 0
     with line.listen(cursor=cursor) as events:
         assert seqs(take(events, line.journal.last_seq - 1)) == [*range(2, line.journal.last_seq + 1)]
+
+
+def test_a_clock_that_was_set_back_makes_no_old_copy(tmp_path: Path) -> None:
+    """Where a heartbeat led past events of others: it is earlier than they are, and nothing comes again."""
+    now, cursor, gaps = [datetime(2026, 3, 1, 11, tzinfo=UTC)], tmp_path / "cursor", list[Gap]()
+    with Line(tmp_path / "journal", clock_utc=lambda: now[0]) as line:
+        line.say(ALARM, COIL)
+        now[0] -= timedelta(hours=1)
+        with line.listen(topics=("alarm.",), after=(None, 0), cursor=cursor, heartbeats=True) as events:
+            assert seqs(take(events, 3)) == [1, 0, 0]
+        with line.listen(topics=("alarm.",), cursor=cursor, heartbeats=True, on_gap=gaps.append) as events:
+            assert seqs(take(events, 1)) == [0] and not gaps
 
 
 @pytest.mark.parametrize("topics", [("",), ("alarm.",)])

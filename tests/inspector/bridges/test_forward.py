@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from inspector.gaps import Gap
 from inspector.harness.ports import Ports
 from inspector.records.envelope import Event
 from inspector.signals import Flag
-from tests.lines import Line
+from tests.lines import COIL, Line
 
 After = Cursor | tuple[str | None, int] | None
 ENOUGH = 100
@@ -29,6 +30,7 @@ class Memory:
 
     def __init__(self, stop: Flag, until: list[str], turns: int) -> None:
         self.reported: list[str] = []
+        self.sent: list[int] = []
         self.now_s = 0.0
         self._stop, self._until, self._turns = stop, until, turns
         self._left = self._all = 0
@@ -39,7 +41,8 @@ class Memory:
         self._left = self._turns
 
     def send(self, event: Event, payload: bytes) -> None:
-        """Nothing is looked at."""
+        """Keep its number."""
+        self.sent.append(event.seq)
 
     def acknowledged(self, wait_s: float) -> int:
         """Go away after some turns."""
@@ -93,3 +96,19 @@ def test_an_inspector_that_nobody_listened_to_is_not_silent(tmp_path: Path, plac
         addresses = line.publisher.address, line.replays.address
         Forward("l", broker, place, partial(follow, *addresses), stop, clock_s=lambda: broker.now_s).run()
     assert "silent" not in broker.reported
+
+
+def test_a_clock_that_was_set_back_sends_nothing_from_before_the_beginning(tmp_path: Path, place: KeptPlace) -> None:
+    """A bridge begins with now by a heartbeat, which is earlier than the event before: that one is the same still."""
+    now, sent = [datetime(2026, 3, 1, 11, tzinfo=UTC)], list[int]()
+    with Line(tmp_path / "journal", clock_utc=lambda: now[0]) as line:
+        addresses = line.publisher.address, line.replays.address
+        line.say(COIL, COIL)
+        now[0] -= timedelta(hours=1)
+        for _ in range(2):
+            stop = Flag()
+            broker = Memory(stop, ["alive"], ENOUGH)
+            Forward("l", broker, place, partial(follow, *addresses), stop).run()
+            sent += broker.sent
+    assert place.cursor is not None and place.cursor.seq == 2
+    assert sent == []
