@@ -21,7 +21,7 @@ import msgspec
 from inspector.client import Events
 from inspector.cursor import Cursor, KeptPlace
 from inspector.errors import EXIT_CONFIG, InspectorError
-from inspector.gaps import Gap
+from inspector.gaps import Gap, LostEvents
 from inspector.records.envelope import Event
 from inspector.records.events import Heartbeat
 from inspector.signals import Flag
@@ -129,7 +129,7 @@ class Forward:
         """How long events were waited for since the last heartbeat, without the time in which nobody listened."""
         self._has_beaten = False
         """Whether a heartbeat came in this session."""
-        self._lost = 0
+        self._lost = LostEvents()
         self._status = Status("offline")
         self._is_new = True
         """Whether no connection was ever made."""
@@ -237,18 +237,18 @@ class Forward:
         inspector = "alive" if self._has_beaten else "unknown"
         if self._quiet_s >= SILENT_S:
             inspector = "silent"
-        status = Status("online", inspector, self._lost)
+        status = Status("online", inspector, self._lost.count)
         if status != self._status:
             self._status = status
             self._broker.report(status)
 
     def _on_gap(self, gap: Gap) -> None:
-        """Try again where the events may still be had; else count them.
+        """Try again where the events may still be had; else count them, once however often they are found missing.
 
         Raises: Away, which ends the session before anything behind the gap is sent.
         """
         end = "?" if gap.last_seq is None else gap.last_seq
         if not gap.is_final:
             raise Away(f"events {gap.first_seq} to {end} did not come: {gap.reason}")
-        self._lost += gap.count
-        log.error("LOST events %d to %s: %s", gap.first_seq, end, gap.reason)
+        if self._lost.add(gap):
+            log.error("LOST events %d to %s: %s", gap.first_seq, end, gap.reason)

@@ -21,7 +21,7 @@ from inspector.client import Events
 from inspector.commands import ask
 from inspector.errors import InspectorError, JournalError
 from inspector.events.history import History
-from inspector.gaps import Gap
+from inspector.gaps import Gap, LostEvents
 from inspector.records.commands import AlarmStatus, ListAlarms
 from inspector.records.envelope import Event, read_event
 from inspector.records.events import Alarm, Commanded, Defect, Health
@@ -67,8 +67,7 @@ class Follower:
         self.standing = Standing()
         self.is_changed = threading.Event()
         """Set when `standing` is another."""
-        self.lost = 0
-        """Events that the journal no longer had."""
+        self._lost = LostEvents()
         self.fault = ""
         """Why the line cannot be followed; empty while it is, or merely silent."""
         self.journal_fault = ""
@@ -101,6 +100,11 @@ class Follower:
         for thread in others:
             thread.join(max(0.0, until_s - time.monotonic()))
         asking.join(ASKING_CLOSE_S)
+
+    @property
+    def lost(self) -> int:
+        """Events that the journal no longer had."""
+        return self._lost.count
 
     def take(self) -> list[tuple[Event, PublishedEvent]]:
         """Events that have come since the last call, in order."""
@@ -200,7 +204,7 @@ class Follower:
         if not gap.is_final:
             words = "on" if gap.last_seq is None else f"to {gap.last_seq}"
             raise JournalError(f"events {gap.first_seq} {words} are asked for again: {gap.reason}")
-        self.lost += gap.count
+        self._lost.add(gap)
 
     # --- metrics and alarms -----------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.bridges import forward
 from inspector.bridges.forward import WAIT_S, Away, Forward, Status
 from inspector.client import Events
 from inspector.cursor import Cursor, KeptPlace
@@ -31,6 +32,7 @@ class Memory:
     def __init__(self, stop: Flag, until: list[str], turns: int) -> None:
         self.reported: list[str] = []
         self.sent: list[int] = []
+        self.lost: list[int] = []
         self.now_s = 0.0
         self._stop, self._until, self._turns = stop, until, turns
         self._left = self._all = 0
@@ -56,12 +58,31 @@ class Memory:
 
     def report(self, status: Status) -> None:
         """Keep it, and stop once all has come."""
+        self.lost.append(status.lost)
         self.reported.append(status.inspector)
         if self.reported[-len(self._until) :] == self._until:
             self._stop.set()
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class Refusing(Memory):
+    """A broker that goes away whenever it was sent something; the third time is the last."""
+
+    def acknowledged(self, wait_s: float) -> int:
+        """Take nothing."""
+        if not self.sent:
+            return 0
+        self.sent.clear()
+        self._left -= 1
+        if not self._left:
+            self._stop.set()
+        raise Away("the broker refuses the topic")
+
+    def connect(self) -> None:
+        """Be there again."""
+        self._left = self._left or 3
 
 
 def follow(connect: str, replay: str, after: After, gap: Callable[[Gap], None]) -> Events:
@@ -112,3 +133,19 @@ def test_a_clock_that_was_set_back_sends_nothing_from_before_the_beginning(tmp_p
             sent += broker.sent
     assert place.cursor is not None and place.cursor.seq == 2
     assert sent == []
+
+
+def test_what_is_lost_is_counted_once(
+    tmp_path: Path, place: KeptPlace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bridge that comes back before anything behind the gap is acknowledged finds it again: the sum stays."""
+    monkeypatch.setattr(forward, "PAUSE_S", 0.01)
+    broker = Refusing(stop := Flag(), [], 0)
+    place.note("e1", 2)
+    with Line(tmp_path / "journal", max_mb=1) as line:
+        while line.journal.first_seq == 1:
+            line.say(*[COIL] * 500)
+        gone = line.journal.first_seq - 3
+        Forward("l", broker, place, partial(follow, line.publisher.address, line.replays.address), stop).run()
+    assert list(dict.fromkeys(broker.lost)) == [0, gone]
+    assert [text.startswith(f"LOST events 3 to {gone + 2}: ") for text in caplog.messages].count(True) == 1

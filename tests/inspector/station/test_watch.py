@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from inspector.config.geometry import Span
+from inspector.gaps import Gap
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.records.events import Health
@@ -153,6 +154,14 @@ def test_events_that_did_not_come_are_asked_for_again(
         follower.close()
     assert came[0] == 2 and follower.lost == 0
     assert any("are asked for again: the disk is busy" in text for text in caplog.messages)
+
+
+def test_what_a_line_has_lost_is_counted_once() -> None:
+    """Though each connection to it finds the same gap until an event behind it comes."""
+    follower = Follower(LINE)
+    for _ in range(2):
+        follower._on_gap(Gap(epoch="e1", first_seq=3, last_seq=10, count=8, reason="the journal no longer holds them"))
+    assert follower.lost == 8
 
 
 def test_a_silent_line_is_reported_within_three_seconds() -> None:
