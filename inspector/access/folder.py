@@ -100,9 +100,7 @@ def issue(
     facts = {"name": name, "roles": tuple(roles), "cameras": tuple(cameras), "made": made}
     try:
         for place in (folder, folder / AUTHORISED, folder / REVOKED):
-            if not place.is_dir():
-                place.mkdir(parents=True, exist_ok=True)
-                place.chmod(FOLDER_MODE)  # whatever the umask: the service reads it
+            _make(place)
     except OSError as error:
         raise AccessError(f"{folder}: cannot be made: {error.strerror}. Choose another, or run it as root.") from error
     if record.exists():
@@ -120,6 +118,13 @@ def issue(
         key_file.unlink()
         raise
     return key_file
+
+
+def _make(place: Path) -> None:
+    """Make a folder of records where there is none. Raises: OSError."""
+    if not place.is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+        place.chmod(FOLDER_MODE)  # whatever the umask: the service reads it
 
 
 def _record(folder: Path, name: str) -> Path:
@@ -158,11 +163,12 @@ def revoke(folder: Path, name: str) -> Path:
     try:
         text = plain_file.read(record)
         kept = folder / REVOKED / f"{_kept_as(name, text)}.toml"
+        _make(kept.parent)  # git, and many a copy, leave it out as long as it is empty
         record.rename(kept)
-    except FileNotFoundError as error:
-        names = ", ".join(sorted(path.stem for path in (folder / AUTHORISED).glob("*.toml"))) or "none"
-        raise AccessError(f"{record}: is not there; expected one of the keys in force: {names}.") from error
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not record.exists():
+            names = ", ".join(sorted(path.stem for path in (folder / AUTHORISED).glob("*.toml"))) or "none"
+            raise AccessError(f"{record}: is not there; expected one of the keys in force: {names}.") from error
         raise AccessError(f"{record}: cannot be moved: {error.strerror}. Run it as who owns the folder.") from error
     return kept
 

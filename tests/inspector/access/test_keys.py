@@ -242,6 +242,24 @@ def test_a_revoked_key_that_is_put_back_stays_out(tmp_path: Path) -> None:
     assert (authority.revoked(public), authority.lost(["camera"])) == ("camera1", 1)
 
 
+def test_a_key_is_revoked_where_no_folder_of_the_revoked_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Git and many a copy leave an empty one out; a key that is not there is one thing, no place for it another."""
+    keys(tmp_path, "new", "camera1")
+    kept = tmp_path / "revoked"
+    kept.rmdir()
+    kept.write_text("in the way")
+    assert keys(tmp_path, "revoke", "camera1") == EXIT_CONFIG
+    assert "camera1.toml: cannot be moved: File exists." in capsys.readouterr().err
+    kept.unlink()
+    before = os.umask(0o077)
+    try:
+        assert keys(tmp_path, "revoke", "camera1") == 0
+    finally:
+        os.umask(before)
+    assert (mode(kept), Authority(tmp_path).grant(Key.read(tmp_path / "camera1.key").public)) == (0o755, None)
+    assert [path.name.split("-")[0] for path in kept.iterdir()] == ["camera1"]
+
+
 def test_a_folder_that_is_gone_admits_nobody(tmp_path: Path) -> None:
     """What is not in the folder is not admitted, the folder's own end included."""
     place = tmp_path / "keys"
