@@ -42,7 +42,8 @@ static int granted;
 static char session[65];
 static char boot[32];
 static size_t frame_bytes;
-static long long progress_ms;
+static long long recorded_ms; /* when the inspector last had done with a frame, or the oldest came */
+static long long again_ms;    /* the same, or when the session began, or another was asked for */
 static long long refused; /* frames that are never taken */
 static void *dealer;
 
@@ -147,7 +148,9 @@ static int forget(long long first, long long last) {
         if (under_way)
             under_way--;
     }
-    progress_ms = now_ms();
+    again_ms = now_ms();
+    if (done)
+        recorded_ms = again_ms;
     return done;
 }
 
@@ -164,7 +167,7 @@ static int take(const char *text) {
         if (strcmp(given, session)) { /* rule 3: a session we do not know begins from the oldest */
             strcpy(session, given);
             under_way = 0;
-            progress_ms = now_ms();
+            again_ms = now_ms();
         }
     } else if (strstr(text, "\"kind\":\"recorded\"") && strstr(text, mine)) {
         forget(number_of(text, "\"first\":"), number_of(text, "\"last\":"));
@@ -303,12 +306,13 @@ int main(int words, char **word) {
         fprintf(stderr, "camera: %s: %s\n", word[1], zmq_strerror(zmq_errno()));
         return 2;
     }
-    progress_ms = now_ms();
     while (is_open || count) {
         if (now_ms() - hello_ms >= HELLO_MS) {
-            int again = under_way && now_ms() - progress_ms > AGAIN_MS; /* rule 8 */
-            if (greet(name, again))
+            int again = under_way && now_ms() - again_ms > AGAIN_MS; /* rule 8 */
+            if (greet(name, again)) {
                 hello_ms = now_ms();
+                again_ms = again ? hello_ms : again_ms;
+            }
         }
         if (!is_admitted(monitor))
             return 2;
@@ -341,11 +345,11 @@ int main(int words, char **word) {
                 frame->number = number++;
                 frame->is_done = 0;
                 if (!count++)
-                    progress_ms = now_ms();
+                    recorded_ms = again_ms = now_ms();
                 have = 0;
             }
         }
-        if (count && now_ms() - progress_ms > GIVE_UP_MS) {
+        if (count && now_ms() - recorded_ms > GIVE_UP_MS) {
             fprintf(stderr, "camera: %d frames are not recorded\n", count);
             return 1;
         }

@@ -39,6 +39,8 @@ HEAD, PIXELS = BLOCKS[0].encode(), bytes.fromhex(BLOCKS[2])
 EXAMPLES = {
     kind: text.encode() for kind, text in re.findall(r"^\| (\w+) \| (?:camera|inspector) \| `(.*?)`", PAGE, re.M)
 }
+MANY = 12
+"""Sessions that no camera asks for in four times the pause between two."""
 CAMERA = frames.camera(mm_per_px=0.5, mm_per_row=0.5)
 
 
@@ -117,19 +119,35 @@ def test_every_setting_it_names_is_one() -> None:
     assert "AGAIN_NS = 5_000_000_000" in own and "for 5 s" in PAGE
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile the C client; its warnings are errors."""
+def compiled(folder: Path, source: str) -> Path:
+    """Compile a C client; its warnings are errors."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler: apt-get install gcc")
-    program = tmp_path_factory.mktemp("client") / "camera"
+    program = folder / "camera"
     flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     probe = subprocess.run([compiler, "-E", "-"], input="#include <zmq.h>", capture_output=True, text=True, check=False)
     if probe.returncode:
         pytest.skip("no libzmq for C: apt-get install libzmq3-dev")
-    subprocess.run([compiler, *flags, "-o", str(program), str(CLIENT), "-lzmq"], check=True)
+    words = [compiler, *flags, "-x", "c", "-", "-o", str(program), "-lzmq"]
+    subprocess.run(words, input=source, text=True, check=True)
     return program
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The C client as it is."""
+    return compiled(tmp_path_factory.mktemp("client"), CLIENT.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The C client, which asks for another session after half a second, and gives up after two."""
+    source = CLIENT.read_text(encoding="utf-8")
+    for before, after in (("HELLO_MS 500", "HELLO_MS 10"), ("AGAIN_MS 5000", "AGAIN_MS 500"), ("120000", "2000")):
+        assert source.count(before) == 1
+        source = source.replace(before, after)
+    return compiled(tmp_path_factory.mktemp("hasty"), source)
 
 
 @pytest.mark.slow
@@ -233,6 +251,30 @@ def test_the_c_client_names_its_coil(context: Context, tmp_path: Path, client: P
     cut = "camera: standard input ended with 3 bytes of a frame of 8\n"
     assert run("C1") == (1, "1 frames sent and recorded\n", cut)
     intake.close()
+
+
+@pytest.mark.parametrize("answers", [1, MANY], ids=["hangs", "records nothing"])
+def test_the_c_client_gives_up(context: Context, hasty: Path, answers: int) -> None:
+    """Where nothing is recorded, though the inspector gives it a session when it asks: it does now and then."""
+    asked = 0
+    with context.socket(zmq.ROUTER, zmq.Socket) as inspector:
+        words = [str(hasty), f"tcp://127.0.0.1:{inspector.bind_to_random_port('tcp://127.0.0.1')}", "top", "4", "2"]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen([*words, "C1", "0.5"], **pipes) as camera:  # type: ignore[call-overload]  # all are pipes
+            camera.stdin.write(PIXELS)
+            camera.stdin.close()
+            while camera.poll() is None and asked < MANY:
+                if not inspector.poll(100):
+                    continue
+                peer, *parts = inspector.recv_multipart()
+                hello = msgspec.json.decode(parts[0], type=Hello) if len(parts) == 1 else None
+                asked += hello is not None and hello.again
+                if hello is not None and answers > asked:
+                    granted = Granted(camera="top", session=f"s-{asked}", frames=4)
+                    inspector.send_multipart([peer, msgspec.json.encode(granted)])
+            camera.kill()
+            assert (camera.wait(), camera.stderr.read()) == (1, b"camera: 1 frames are not recorded\n")
+    assert 1 <= asked <= 2000 // 500
 
 
 def test_the_c_client_with_a_key(tmp_path: Path, client: Path) -> None:
