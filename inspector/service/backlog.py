@@ -1,7 +1,8 @@
 """What waits for a disk that takes nothing: events and findings in memory, bounded, in their order. Pure.
 
-Laws: what is not on disk stays here until it is. Beyond the bound new defects go first, counted: totals, alarms and
-whatever else is rare stay. What needs no disk waits for none.
+Laws: what is not on disk stays here until it is. Beyond the bound new defects go, counted, and beyond twice the bound
+whatever else a bad camera can report with each frame: totals, alarms and what people did stay. What needs no disk waits
+for none.
 
 Knows: findings and events. Must not know: the journal, clocks.
 """
@@ -12,11 +13,26 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from inspector.records.events import Crowded, Data, Defect
+from inspector.records.events import (
+    Alarm,
+    CoilRecord,
+    CoilReport,
+    Commanded,
+    Crowded,
+    Data,
+    Decision,
+    Defect,
+    Flood,
+    Health,
+    JournalStatus,
+    Labelled,
+)
 from inspector.records.stages import Findings
 
 MOST_EVENTS = 50_000
-"""Some 100 MB of memory; minutes of a bad strip, hours of a good one."""
+"""Some 100 MB of memory; minutes of a bad strip, hours of a good one. With what is no defect twice as many may wait."""
+STAYS = Alarm | Flood | CoilReport | CoilRecord | Decision | Labelled | Commanded | Health | JournalStatus
+"""What is rare, and what nothing else says."""
 
 
 class Backlog:
@@ -42,11 +58,11 @@ class Backlog:
         """
         free = list[Findings]()
         for findings in group:
-            kept = self._bounded(findings)
-            self._events += kept.events
+            kept = msgspec.structs.replace(findings, events=self._bounded(findings.events), crops=(), states={})
+            self._events += kept.events  # without pictures: those have gone to the archive
             needs_disk = kept.events or kept.receipts or kept.answers
             (self._group if needs_disk else free).append(kept)
-        self._events += reports
+        self._events += self._bounded(reports)
         self.states = states or self.states
         return free
 
@@ -59,10 +75,12 @@ class Backlog:
         group, self._group, self._events, self.states, self.lost = self._group, [], [], {}, 0
         return group
 
-    def _bounded(self, findings: Findings) -> Findings:
-        """Leave out the defects for which there is no room, and pictures: those have gone to the archive."""
-        events = findings.events
-        if len(self._events) + len(events) > self._most:
-            events = tuple(event for event in events if not isinstance(event, Defect | Crowded))
-            self.lost += len(findings.events) - len(events)
-        return msgspec.structs.replace(findings, events=events, crops=(), states={})
+    def _bounded(self, events: Sequence[Data]) -> tuple[Data, ...]:
+        """Leave out those for which there is no room."""
+        kept = tuple(events)
+        if len(self._events) + len(kept) > self._most:
+            kept = tuple(event for event in kept if not isinstance(event, Defect | Crowded))
+        if len(self._events) + len(kept) > 2 * self._most:
+            kept = tuple(event for event in kept if isinstance(event, STAYS))
+        self.lost += len(events) - len(kept)
+        return kept

@@ -11,7 +11,7 @@ import pytest
 
 from inspector.errors import DiskFull, JournalError
 from inspector.events.journal import Journal
-from inspector.records.events import CoilReport, Data, JournalStatus
+from inspector.records.events import CoilReport, Data, JournalStatus, Missed
 from inspector.records.stages import Findings, Receipt
 from inspector.service.backlog import Backlog
 from inspector.service.recorder import LOOK_S, RETRY_S, RecordedFindings, Recorder
@@ -188,6 +188,18 @@ def test_a_backlog_keeps_what_is_rare() -> None:
     free = backlog.add([found(DEFECT, COIL), found(DEFECT, DEFECT, ALARM), found(DEFECT)], [], {"strip": b"1"})
     assert [type(event) for event in backlog.events()] == [type(DEFECT), CoilReport, type(ALARM)]
     assert (backlog.lost, [findings.events for findings in free]) == (3, [()])
+
+
+def test_a_backlog_is_bounded_whatever_waits() -> None:
+    """Beyond twice the bound what comes with frames finds no room either, and is counted; alarms and totals stay."""
+    backlog = Backlog(most_events=2)
+    missed = Missed(camera="cam1", coil="C1", start_mm=0.0, end_mm=500.0, reasons={"lost": 1})
+    for _ in range(10):
+        backlog.add([found(missed)], [], {})
+    backlog.add([found(missed, COIL, ALARM)], [ALARM, missed], {})
+    kinds = [type(event) for event in backlog.events()]
+    assert kinds == [*[Missed] * 4, CoilReport, type(ALARM), type(ALARM)]
+    assert backlog.lost == 8
 
 
 def test_a_disk_that_the_journal_itself_fills_ends_it(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
