@@ -27,7 +27,8 @@ class Mosquitto:
     def __init__(self, folder: Path, more: str = "allow_anonymous true") -> None:
         self.port = Ports.free().frames
         self._config = folder / "mosquitto.conf"
-        self._config.write_text(f"listener {self.port} 127.0.0.1\n{more}\n")
+        keeps_all = "max_queued_messages 0"  # else 1000 that a subscriber has not read yet
+        self._config.write_text(f"listener {self.port} 127.0.0.1\n{keeps_all}\n{more}\n")
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
