@@ -52,6 +52,8 @@ class KeptAlarm(msgspec.Struct, frozen=True):
     """Where it was before it was put aside; 0.3 did not keep it."""
     left_min: int = 0
     """How much of its shelving is left, rounded up; 0.3 did not keep it."""
+    raised: int = 0
+    """How often it has become unacknowledged; 0.3 did not count it."""
 
 
 class ConfiguredAlarm:
@@ -72,6 +74,8 @@ class ConfiguredAlarm:
         """When the shelving ends."""
         self._operator = self._reason = ""
         """Who brought it into this state, and why."""
+        self.raised = 0
+        """How often it has become unacknowledged."""
         self._now_ns = 0
         self._expression = _expression(section)
 
@@ -167,7 +171,9 @@ class ConfiguredAlarm:
             self._until_ns = 0
         if before != state or cause == "shelve":
             self._since_ns, self._operator, self._reason = self._now_ns, operator, reason
-        return [self._event(cause, operator, reason, is_raised=state == states.ANNOUNCED != before)]
+        is_raised = state == states.ANNOUNCED != before
+        self.raised += is_raised
+        return [self._event(cause, operator, reason, is_raised=is_raised)]
 
     # --- what is reported of it -----------------------------------------------------------------------------------
 
@@ -187,6 +193,7 @@ class ConfiguredAlarm:
             reason=self._reason,
             coil=condition.quantity.source.coil,
             message=condition.quantity.words() if condition.is_met else condition.quantity.words_of_return(),
+            raised=self.raised,
         )
 
     def _event(self, cause: Cause, operator: str, reason: str, *, is_raised: bool) -> events.Alarm:
@@ -210,6 +217,7 @@ class ConfiguredAlarm:
             until=utc(self._until_ns),
             annunciate=is_raised,
             coils_since=source.coils_since,
+            raised=self.raised,
         )
 
     def _message(self, cause: Cause, operator: str, reason: str) -> str:
@@ -245,6 +253,7 @@ class ConfiguredAlarm:
             self.suppressed,
             self._aside_from,
             -((self._now_ns - self._until_ns) // MINUTE_NS) if self._until_ns else 0,
+            self.raised,
         )
 
     @classmethod
@@ -258,6 +267,7 @@ class ConfiguredAlarm:
             left_ns = kept.left_min * MINUTE_NS or kept.until_ns - kept.since_ns
             alarm._until_ns = min(kept.until_ns, unix_ns + left_ns)
         alarm._operator, alarm._reason, alarm._aside_from = kept.operator, kept.reason, kept.aside_from
+        alarm.raised = kept.raised
         return alarm
 
 

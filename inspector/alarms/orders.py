@@ -48,7 +48,10 @@ def carry_out(command: Command, alarms: Mapping[str, ConfiguredAlarm]) -> Outcom
     if alarm is None:
         expected = f"one of {', '.join(alarms)}" if alarms else "none: the configuration has no [[alarm]]"
         return Outcome(False, f"{command.alarm}: no such alarm; expected {expected}.")
-    if isinstance(command, commands.Shelve):
+    if isinstance(command, commands.RaisingOrder) and command.raised not in (None, alarm.raised):
+        words = f"{alarm.name} has been raised again since; expected it as it stands now. Look again."
+        outcome = Outcome(False, words)
+    elif isinstance(command, commands.Shelve):
         outcome = _shelve(alarm, command)
     elif isinstance(command, commands.Suppress):
         outcome = _suppress(alarm, command)

@@ -82,11 +82,18 @@ class AlarmOrder(Order, frozen=True, kw_only=True):
         return self.alarm
 
 
-class Acknowledge(AlarmOrder, frozen=True, kw_only=True, tag="acknowledge"):
+class RaisingOrder(AlarmOrder, frozen=True, kw_only=True):
+    """A command that is about an alarm as it was seen, and not as it was raised again meanwhile."""
+
+    raised: Annotated[int, Meta(ge=0)] | None = None
+    """Which raising was seen, by the alarm's event or status; None: whichever stands. Another one is refused."""
+
+
+class Acknowledge(RaisingOrder, frozen=True, kw_only=True, tag="acknowledge"):
     """An operator has seen the alarm."""
 
 
-class Reset(AlarmOrder, frozen=True, kw_only=True, tag="reset"):
+class Reset(RaisingOrder, frozen=True, kw_only=True, tag="reset"):
     """An operator releases a latched alarm whose condition is gone."""
 
 
@@ -208,6 +215,8 @@ class AlarmStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The coil of what met the rule last."""
     message: str
     """For people."""
+    raised: int = 0
+    """How often it has become unacknowledged: names a raising; 0 from an inspector before 0.4, too."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

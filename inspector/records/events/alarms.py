@@ -63,6 +63,8 @@ class Alarm(Kind, frozen=True, kw_only=True, tag="alarm"):
     coils_since: int = 0
     """How many coils of the same name had begun since the one that it names; 0: it is the newest of that name (since
     1.5)."""
+    raised: int = 0
+    """How often it has become unacknowledged; names a raising, for an acknowledgement of what was seen (since 1.5)."""
 
     @property
     def topic(self) -> str:

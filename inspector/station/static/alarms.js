@@ -49,8 +49,8 @@ export class Alarms {
     const buttons = el("div", { class: "buttons" });
     if (!mayAnswer) return buttons;
     const button = (word, order, kind = "") => el("button", { class: kind, "data-key": `${word} ${alarm.name}`, onclick: () => command({ alarm: alarm.name, ...order }) }, t(word));
-    if (isOpen) buttons.append(button("acknowledge", { command: "acknowledge" }, "primary"));
-    if (alarm.isa_state === "latched_acknowledged") buttons.append(button("reset", { command: "reset" }, "primary"));
+    if (isOpen) buttons.append(button("acknowledge", { command: "acknowledge", raised: alarm.raised || undefined }, "primary"));
+    if (alarm.isa_state === "latched_acknowledged") buttons.append(button("reset", { command: "reset", raised: alarm.raised || undefined }, "primary"));
     const shelf = el("select", { "aria-label": `${t("shelve")} ${alarm.name}`, "data-key": `shelve ${alarm.name}` }, el("option", { value: "" }, t("shelve")), ...MINUTES.map((minutes) => el("option", { value: minutes }, lasting(60 * minutes))));
     shelf.onchange = () => { if (shelf.value) command({ command: "shelve", alarm: alarm.name, minutes: Number(shelf.value) }); shelf.value = ""; };
     buttons.append(shelf);

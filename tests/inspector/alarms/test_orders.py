@@ -41,6 +41,21 @@ def test_what_happens_in_the_shelf_is_recorded() -> None:
     assert states(desk.ask(commands.Unshelve)) == ["normal"]
 
 
+def test_what_was_seen_is_answered_and_not_what_was_raised_since() -> None:
+    """A command that came late, as from a page whose connection hung, acknowledges nothing that nobody has seen."""
+    desk = Desk(section(latch=True))
+    (seen,) = desk.meet()
+    desk.acknowledge()
+    desk.leave()
+    desk.ask(commands.Reset, raised=seen.raised)
+    desk.restart()
+    (again,) = desk.meet()
+    assert again.raised == seen.raised + 1
+    for order in (commands.Acknowledge, commands.Reset):
+        assert "has been raised again since" in desk.refusal(order, raised=seen.raised)
+    assert states(desk.ask(commands.Acknowledge, raised=again.raised)) == ["acknowledged"]
+
+
 def test_latch() -> None:
     """An alarm that latches stays until an operator has acknowledged and reset it."""
     desk = Desk(section(latch=True))

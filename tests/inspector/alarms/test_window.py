@@ -42,6 +42,7 @@ def test_one_alarm_is_raised_once() -> None:
         value=2.0,
         limit=2.0,
         annunciate=True,
+        raised=1,
     )
     for number in range(3, 20):
         assert desk.follow(defect(number), after_ms=100) == []
