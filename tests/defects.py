@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspector.records.events import CameraStatus, Defect
+from inspector.records.events import CameraStatus, Crowded, Defect
 
 
 def any_defect(**facts: Any) -> Defect:
@@ -27,6 +27,25 @@ def any_defect(**facts: Any) -> Defect:
         "captured_ns": 0,
     }
     return Defect(**{**usual, **facts})
+
+
+def any_crowded(**facts: Any) -> Crowded:
+    """Make a frame of coil C with more than can be defects, but for these facts."""
+    usual: dict[str, Any] = {
+        "camera": "top",
+        "coil": "C",
+        "side": "top",
+        "start_mm": 0.0,
+        "end_mm": 128.0,
+        "left_mm": 0.0,
+        "right_mm": 1.0,
+        "area_mm2": 1.0,
+        "regions": {"dark": 1000},
+        "confidence": 1.0,
+        "recipe": "r@1",
+        "captured_ns": 0,
+    }
+    return Crowded(**{**usual, **facts})
 
 
 def camera_status(**facts: Any) -> CameraStatus:

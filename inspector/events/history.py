@@ -243,14 +243,16 @@ class History:
             for (payload,) in self._rows("SELECT payload FROM event WHERE seq = ?", (seq,)):
                 yield payload
 
-    def counts(self, coil: str, before_seq: int) -> Counter[str]:
-        """How many defects the newest coil of a name had finished before an event, by class: none of them is read."""
+    def before(self, coil: str, seq: int) -> Passage:
+        """The newest coil of a name, up to an event: of no length where it began behind that."""
         starts = (self._event(payload) for (payload,) in self._rows(BEGUN, (coil,)))
         begun = max((start.seq for start in starts if getattr(start.data, "begins", False)), default=0)
-        found = Counter[str]()
-        for name, count in self._rows(COUNTS, (coil, begun, before_seq - 1)):
-            found[name] += count
-        return found
+        return msgspec.structs.replace(_headless(coil), first_seq=begun, last_seq=seq - 1)
+
+    def counts(self, passage: Passage) -> Counter[str]:
+        """How many of a coil's defects were finished, by class: none of them is read."""
+        rows = self._rows(COUNTS, (passage.coil, passage.first_seq, passage.last_seq))
+        return sum((Counter({name: count}) for name, count in rows), Counter[str]())
 
     def events(self, passage: Passage, kind: type[T]) -> Iterator[tuple[Event, T]]:
         """Yield a coil's events of a kind, in order, each with its data."""
@@ -332,9 +334,8 @@ class History:
             newest = self._segment(self._starts()[-1])
             if newest is None or not any(newest.execute(HAS_STAGES)):
                 return None
-            return next(
-                (state for (state,) in newest.execute("SELECT state FROM stage WHERE name = ?", (stage,))), None
-            )
+            found = newest.execute("SELECT state FROM stage WHERE name = ?", (stage,))
+            return next((state for (state,) in found), None)
 
     def _event(self, payload: bytes) -> Event:
         try:

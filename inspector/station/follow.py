@@ -12,7 +12,7 @@ import http.client
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
@@ -24,16 +24,17 @@ from inspector.events.history import History
 from inspector.gaps import Gap, LostEvents
 from inspector.records.commands import AlarmStatus, ListAlarms
 from inspector.records.envelope import Event, read_event
-from inspector.records.events import Alarm, Commanded, Defect, Health
+from inspector.records.events import Alarm, CoilReport, Commanded, Crowded, Defect, Health, Missed, Repeat
 from inspector.station.gauges import Gauges, Meter, read
-from inspector.station.kept import PublishedEvent
+from inspector.station.kept import Dropped, PublishedEvent
 from inspector.station.lines import Line
 
 log = logging.getLogger("inspector")
 
 BACK = 5000
-"""Events of the journal that are read at the start: what is on the screen, and what stands. Defects before them are
-counted; to read more takes a core from the line each time that the station comes back."""
+"""Events of the journal that are read at the start: what is on the screen, and what stands. What came of their coils
+before them is counted; to read more takes a core from the line each time that the station comes back."""
+OF_COIL = (CoilReport, Crowded, Defect, Missed, Repeat)
 LOOK_S = 0.25
 METRICS_S = 1.0
 ALARMS_S = 5.0
@@ -72,8 +73,8 @@ class Follower:
         """Why the line cannot be followed; empty while it is, or merely silent."""
         self.journal_fault = ""
         """What is wrong with the line's journal, by its last heartbeat."""
-        self.counted: dict[str, Counter[str]] = {}
-        """Defects before the first event that was read, by coil and class."""
+        self.counted: dict[str, Dropped] = {}
+        """What came of coils before the first event that was read."""
         self._events: deque[tuple[Event, PublishedEvent]] = deque()
         self._place: Place | None = None
         """The last event that came."""
@@ -150,8 +151,8 @@ class Follower:
                 for payload in history.recorded(first_seq):
                     event = read_event(payload)
                     place = event.epoch, event.seq
-                    if isinstance(event.data, Defect) and event.subject not in self.counted:
-                        self.counted[event.subject] = history.counts(event.subject, first_seq)
+                    if isinstance(event.data, OF_COIL) and event.subject not in self.counted:
+                        self.counted[event.subject] = _before(history, event.subject, first_seq)
                     self._keep(event, payload)
                     if self._stop.is_set():
                         break
@@ -236,6 +237,16 @@ class Follower:
         if standing != self.standing:
             self.standing = standing
             self.is_changed.set()
+
+
+def _before(history: History, coil: str, seq: int) -> Dropped:
+    """What came of a coil before an event."""
+    passage = history.before(coil, seq)
+    came = Dropped(history.counts(passage))
+    for kind in (Missed, Crowded):
+        for _, data in history.events(passage, kind):
+            came.take(data)
+    return came
 
 
 def _changed(alarms: tuple[AlarmStatus, ...], alarm: Alarm, time: str) -> tuple[AlarmStatus, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 
 import msgspec
 
@@ -41,18 +42,39 @@ class PublishedEvent(msgspec.Struct, frozen=True):
     payload: bytes
 
 
+class Dropped(msgspec.Struct):
+    """What of a coil is not kept: it counts all the same."""
+
+    defects: Counter[str] = msgspec.field(default_factory=Counter)
+    """By class."""
+    missed_mm: float = 0.0
+    """Strip not inspected."""
+    crowded: int = 0
+    """Frames with more in them than can be listed."""
+
+    def take(self, data: object) -> None:
+        """Count one more event."""
+        match data:
+            case Defect(name=name):
+                self.defects[name] += 1
+            case Missed(start_mm=start_mm, end_mm=end_mm):
+                self.missed_mm += end_mm - start_mm
+            case Crowded():
+                self.crowded += 1
+
+
 class KeptEvents:
     """The events that matter now."""
 
-    def __init__(self, counted: Mapping[str, Counter[str]]) -> None:
-        """`counted` are defects, by coil and class, that came before the first event that is taken."""
+    def __init__(self, counted: Mapping[str, Dropped]) -> None:
+        """`counted` is what came of coils, by name, before the first event that is taken."""
         self._counted = counted
         self._standing: dict[tuple[str, ...], PublishedEvent] = {}
         """Of no coil: cameras, recipe, archive, the inspector itself."""
-        self._coils: dict[str, dict[tuple[str, ...], PublishedEvent]] = {}
+        self._coils: dict[str, dict[tuple[str, ...], tuple[Event, PublishedEvent]]] = {}
         """By coil, the newest last."""
-        self.dropped: dict[str, Counter[str]] = {}
-        """Defects that are no longer kept of the coils that are, by class: they count all the same."""
+        self.dropped: dict[str, Dropped] = {}
+        """What is not kept of the coils that are."""
 
     def take(self, event: Event, sent: PublishedEvent) -> None:
         """Keep an event, in place of the one that it replaces."""
@@ -71,20 +93,18 @@ class KeptEvents:
             if not starts and self._coils and isinstance(event.data, CoilRecord | Decision):
                 return  # of a coil that is no longer shown
             self._coils[event.subject] = {}
-            if not starts and self._counted.get(event.subject):
-                self.dropped[event.subject] = Counter(self._counted[event.subject])
+            if not starts and event.subject in self._counted:
+                self.dropped[event.subject] = deepcopy(self._counted[event.subject])
             while len(self._coils) > COILS:
                 oldest = next(iter(self._coils))
                 del self._coils[oldest]
                 self.dropped.pop(oldest, None)
         its = self._coils[event.subject]
         its.pop(key, None)
-        its[key] = sent
+        its[key] = event, sent
         if len(its) > MOST:
-            gone = next(place for place in its if place[0] in ("defect", "crowded", "missed"))
-            del its[gone]
-            if gone[0] == "defect":
-                self.dropped.setdefault(event.subject, Counter())[gone[2]] += 1
+            gone, _ = its.pop(next(place for place in its if place[0] in ("defect", "crowded", "missed")))
+            self.dropped.setdefault(event.subject, Dropped()).take(gone.data)
 
     def clear(self) -> None:
         """Forget all: another journal begins."""
@@ -94,7 +114,8 @@ class KeptEvents:
 
     def __iter__(self) -> Iterator[PublishedEvent]:
         """Yield what is kept, in the order of the journal."""
-        every = [*self._standing.values(), *(sent for of_coil in self._coils.values() for sent in of_coil.values())]
+        of_coils = (sent for kept in self._coils.values() for _, sent in kept.values())
+        every = [*self._standing.values(), *of_coils]
         return iter(sorted(every, key=lambda sent: sent.seq))
 
 

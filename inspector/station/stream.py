@@ -9,12 +9,12 @@ Knows: the form of server-sent events, queues. Must not know: what the events sa
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 import msgspec
 
-from inspector.station.kept import KeptEvents, PublishedEvent
+from inspector.station.kept import Dropped, KeptEvents, PublishedEvent
 
 QUEUE_CHUNKS = 100
 """What a browser may leave unread: ten seconds."""
@@ -74,10 +74,10 @@ class LineStream:
     """What one line's browsers receive.
 
     `facts` makes what each browser that comes is given before the events, who goes on too: messages of what stands now,
-    ready to send. `counted` are defects before the events, by coil and class.
+    ready to send. `counted` is what came of coils before the events.
     """
 
-    def __init__(self, facts: Callable[[], bytes], counted: Mapping[str, Counter[str]]) -> None:
+    def __init__(self, facts: Callable[[], bytes], counted: Mapping[str, Dropped]) -> None:
         self._facts = facts
         self._kept = KeptEvents(counted)
         self._ring: deque[PublishedEvent] = deque(maxlen=REMEMBERED)

@@ -15,7 +15,7 @@ export class Fold {
     this.flood = null; this.health = null;
     this.latest = "";                   // when the newest event was
     this.changes = (this.changes ?? 0) + 1;   // another where something on the strip may be
-    this.dropped = {};                  // defects that are no longer here, by coil and class: they count all the same
+    this.dropped = new Map();           // what is no longer here, by coil: it counts all the same
   }
 
   get coil() { return this.coils.at(-1) ?? null; }
@@ -47,7 +47,7 @@ export class Fold {
 
   add(name, time = "") {
     const last = this.coil, base = last ? last.base + last.length : 0;
-    if (this.find(name)) delete this.dropped[name];   // another of the same name
+    if (this.find(name)) this.dropped.delete(name);   // another of the same name
     const coil = { name, base, length: 0, isOver: false, started: time, defects: new Map(), missed: [], missedTo: {}, crowded: [], repeats: new Map(), record: null, decision: null };
     this.coils.push(coil);
     if (this.coils.length > COILS) this.coils.shift();
@@ -76,29 +76,37 @@ export class Fold {
       coil.defects.delete(data.id);     // the newest report comes last
       coil.defects.set(data.id, data);
       this.reach(coil, data.end_mm);
-      if (coil.defects.size > MOST) this.drop(coil, coil.defects.values().next().value);
+      if (coil.defects.size > MOST) { const oldest = coil.defects.values().next().value; coil.defects.delete(oldest.id); this.drop(coil, oldest); }
     }
     return true;
   }
 
-  // Up to where a coil has had more defects than are here, mm from its head; 0: all of them are here.
+  // Up to where a coil has had more than is here, mm from its head; 0: all of it is here.
   undrawn(coil) {
-    return Object.hasOwn(this.dropped, coil.name) ? coil.defects.values().next().value?.start_mm ?? coil.length : 0;
+    const { defects, missed_mm, crowded } = this.gone(coil), lists = [[Object.keys(defects).length, coil.defects.values().next().value], [missed_mm, coil.missed[0]], [crowded, coil.crowded[0]]];
+    return Math.max(0, ...lists.filter(([gone]) => gone).map(([, oldest]) => oldest?.start_mm ?? coil.length));
   }
 
-  drop(coil, defect) {
-    coil.defects.delete(defect.id);
-    if (!Object.hasOwn(this.dropped, coil.name)) this.dropped[coil.name] = {};
-    const counts = this.dropped[coil.name];
-    counts[defect.name] = (counts[defect.name] ?? 0) + 1;
+  // What a coil has had that is no longer here: defects by class, strip not inspected, crowded frames.
+  gone(coil) { return this.dropped.get(coil.name) ?? { defects: {}, missed_mm: 0, crowded: 0 }; }
+
+  drop(coil, data) {
+    const gone = this.gone(coil);
+    if (data.kind === "defect") gone.defects[data.name] = (gone.defects[data.name] ?? 0) + 1;
+    else if (data.kind === "missed") gone.missed_mm += data.end_mm - data.start_mm;
+    else gone.crowded++;
+    this.dropped.set(coil.name, gone);
   }
+
+  // How much of a coil was not inspected, mm.
+  missed(coil) { return coil.missed.reduce((sum, gap) => sum + gap.end_mm - gap.start_mm, this.gone(coil).missed_mm); }
 
   stretch(data) {
     const coil = this.of(data.coil);
     const list = data.kind === "missed" ? coil.missed : coil.crowded;
     list.push(data); this.reach(coil, data.end_mm);
     if (data.kind === "missed") coil.missedTo[data.camera] = Math.max(coil.missedTo[data.camera] ?? 0, data.end_mm);
-    if (list.length > MOST) list.shift();
+    if (list.length > MOST) this.drop(coil, list.shift());
     return true;
   }
 

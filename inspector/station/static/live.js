@@ -22,7 +22,7 @@ function receive(kind, data) {
   switch (kind) {
     case "begin": fold.begin(); reached.begin(); flood(); break;
     case "line": line = data; legend(); break;
-    case "dropped": fold.dropped = data; fold.changes++; break;
+    case "dropped": fold.dropped = new Map(Object.entries(data)); fold.changes++; break;
     case "event": fold.take(data); if (data.data.kind === "flood") flood(); later(); break;
     case "alarms": alarms.set(data); break;
     case "now": take(data); break;
@@ -119,10 +119,10 @@ function sums() {
   const coil = fold.coil;
   if (!coil || !line) return;
   const rows = line.classes.map((name, kind) => {
-    const its = [...coil.defects.values()].filter((defect) => defect.name === name), count = its.length + (fold.dropped[coil.name]?.[name] ?? 0), last = Math.max(0, ...its.map((defect) => defect.start_mm));
+    const its = [...coil.defects.values()].filter((defect) => defect.name === name), count = its.length + (fold.gone(coil).defects[name] ?? 0), last = Math.max(0, ...its.map((defect) => defect.start_mm));
     return el("tr", {}, el("th", { scope: "row" }, sign(kind, 15), ` ${name}`), el("td", { class: "number" }, number(count)), el("td", { class: "hint" }, its.length ? t("last_at", { metre: metres(last, 1) }) : ""));
   });
-  const gone = coil.missed.reduce((sum, gap) => sum + gap.end_mm - gap.start_mm, 0) / 1000;
+  const gone = fold.missed(coil) / 1000;
   rows.push(el("tr", { class: gone > 0 ? "wrong" : "" }, el("th", { scope: "row" }, el("i", { class: "hatched" }), ` ${t("missed")}`), el("td", { class: "number" }, number(gone * perMetre, 2)), el("td", { class: "hint" }, sides().size > 1 ? t("unit.all_cameras") : t("unit.large"))));
   if (coil.record) rows.push(el("tr", {}, el("th", { scope: "row" }, t("grade")), el("td", { class: "number", colSpan: 2 }, t(`grade.${coil.record.grade}`))));
   byId("classes").replaceChildren(...rows);

@@ -200,10 +200,11 @@ def test_what_a_coil_had_before_an_event_is_counted(tmp_path: Path) -> None:
         journal.record([reported("C", "started"), *found, any_defect(id="open", coil="C", is_partial=True)])
     journal.close()
     with History(tmp_path / "journal") as history:
-        assert history.counts("C", 10) == {"dark": 1, "bright": 2}
-        assert history.counts("C", 9) == {"dark": 1, "bright": 1} and history.counts("D", 9) == {}
+        assert history.counts(history.before("C", 10)) == {"dark": 1, "bright": 2}
+        assert history.counts(history.before("C", 9)) == {"dark": 1, "bright": 1}
+        assert history.counts(history.before("D", 9)) == {}
     journal = new_journal(tmp_path / "journal")
     journal.record([reported("C", "started", 5.0), any_defect(id="later", coil="C", name="dark")])
     journal.close()
     with History(tmp_path / "journal") as history:
-        assert history.counts("C", 13) == {"dark": 2, "bright": 2}
+        assert history.counts(history.before("C", 13)) == {"dark": 2, "bright": 2}

@@ -59,9 +59,21 @@ test("defects that are no longer here count all the same", () => {
   fold.take(coil("A", "started"));
   for (let n = 0; n < 1510; n++) fold.take(defect(`d${n}`, n));
   assert.equal(fold.undrawn(fold.coil), 10);
-  assert.equal(fold.coil.defects.size, 1500); assert.deepEqual(fold.dropped, { A: { dark: 10 } });
+  assert.equal(fold.coil.defects.size, 1500); assert.deepEqual(fold.gone(fold.coil).defects, { dark: 10 });
   fold.take(coil("A", "started"));
-  assert.deepEqual(fold.dropped, {}); assert.equal(fold.undrawn(fold.coil), 0);
+  assert.deepEqual(fold.gone(fold.coil).defects, {}); assert.equal(fold.undrawn(fold.coil), 0);
+});
+
+test("metres that were not inspected count when their stretches are no longer here", () => {
+  const fold = new Fold(), stretch = (kind, n) => ({ time: "", data: { kind, coil: "A", camera: "top", side: "top", start_mm: 2 * n, end_mm: 2 * n + 1 } });
+  fold.take(coil("A", "started"));
+  for (let n = 0; n < 1510; n++) { fold.take(stretch("missed", n)); fold.take(stretch("crowded", n)); }
+  assert.equal(fold.coil.missed.length, 1500); assert.equal(fold.missed(fold.coil), 1510);
+  assert.deepEqual(fold.gone(fold.coil), { defects: {}, missed_mm: 10, crowded: 10 });
+  assert.equal(fold.undrawn(fold.coil), 20, "strip of which stretches are gone only looks sound");
+  fold.begin(); fold.dropped.set("A", { defects: {}, missed_mm: 6400, crowded: 0 });   // to a browser that comes now
+  fold.take(coil("A", "started")); fold.take(stretch("missed", 0));
+  assert.equal(fold.missed(fold.coil), 6401);
 });
 
 test("a camera's faults come and go", () => {

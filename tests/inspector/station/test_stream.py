@@ -9,10 +9,10 @@ from collections.abc import Callable
 import msgspec
 
 from inspector.records.envelope import Event, write_event
-from inspector.records.events import CoilReport, Data
-from inspector.station.kept import COILS, MOST, KeptEvents, PublishedEvent
+from inspector.records.events import CoilReport, Data, Missed
+from inspector.station.kept import COILS, MOST, Dropped, KeptEvents, PublishedEvent
 from inspector.station.stream import QUEUE_CHUNKS, REMEMBERED, LineStream, Subscriber
-from tests.defects import any_defect
+from tests.defects import any_crowded, any_defect
 
 
 def sent(seq: int, data: Data, epoch: str = "e1") -> tuple[Event, PublishedEvent]:
@@ -27,6 +27,11 @@ def sent(seq: int, data: Data, epoch: str = "e1") -> tuple[Event, PublishedEvent
 def coil(name: str, state: str = "started", inspected_m: float = 0.0) -> CoilReport:
     """A coil that begins, goes on or ends."""
     return CoilReport(state=state, coil=name, inspected_m=inspected_m, missed_m=0.0, frames=0, defects={})
+
+
+def missed(start_mm: float, end_mm: float) -> Missed:
+    """A stretch of coil A that was not inspected."""
+    return Missed(camera="top", coil="A", start_mm=start_mm, end_mm=end_mm, reasons={"lost": 1})
 
 
 def stream() -> LineStream:
@@ -115,16 +120,27 @@ def test_two_coils_are_kept_and_of_each_the_newest() -> None:
     for seq in range(10, MOST + 20):
         take(sent(seq, any_defect(id=f"d{seq}", coil="C")))
     assert len(list(kept)) == MOST + 1
-    assert kept.dropped == {"C": {"dark": 11}}  # they count all the same
+    assert kept.dropped == {"C": Dropped(Counter(dark=11))}  # they count all the same
     take(sent(MOST + 30, coil("C")))
     assert [message.seq for message in kept] == [2, MOST + 30]
     assert kept.dropped == {}
 
 
-def test_defects_from_before_the_first_event_count() -> None:
+def test_metres_and_crowded_frames_that_are_not_kept_count() -> None:
+    """As defects do: a browser that comes late shows the same sums as one that was there."""
+    kept = KeptEvents({})
+    found: list[Data] = [coil("A"), missed(0.0, 400.0), missed(400.0, 6400.0), any_crowded(coil="A")]
+    found += [any_defect(id=f"d{n}", coil="A") for n in range(MOST)]
+    for seq, data in enumerate(found):
+        kept.take(*sent(seq, data))
+    assert kept.dropped == {"A": Dropped(Counter(dark=1), missed_mm=6400.0, crowded=1)}
+
+
+def test_what_came_before_the_first_event_counts() -> None:
     """Of a coil that had begun by then: one that begins has none."""
-    kept = KeptEvents({"A": Counter(dark=7), "B": Counter(dark=7)})
+    before = Dropped(Counter(dark=7), missed_mm=5.0, crowded=2)
+    kept = KeptEvents({"A": before, "B": before})
     found: list[Data] = [any_defect(id="d1", coil="A"), coil("B"), any_defect(id="d2", coil="B")]
     for seq, data in enumerate(found):
         kept.take(*sent(seq, data))
-    assert kept.dropped == {"A": {"dark": 7}}
+    assert kept.dropped == {"A": before} and kept.dropped["A"] is not before

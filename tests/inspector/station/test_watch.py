@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -13,14 +14,16 @@ from inspector.config.geometry import Span
 from inspector.gaps import Gap
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
-from inspector.records.events import Health
+from inspector.records.events import Data, Health
 from inspector.station import follow, lines
 from inspector.station.follow import Follower, Standing
+from inspector.station.kept import Dropped
 from inspector.station.lines import Line
 from inspector.station.stream import Subscriber
 from inspector.station.watch import TICK_S, Watch
-from tests.defects import any_defect
-from tests.inspector.station.test_stream import sent
+from tests.coil_journals import new_journal
+from tests.defects import any_crowded, any_defect
+from tests.inspector.station.test_stream import coil, missed, sent
 from tests.lines import ALARM, COIL, FailingReplay
 from tests.lines import Line as EventLine
 from tests.recipes import write_recipe
@@ -162,6 +165,19 @@ def test_what_a_line_has_lost_is_counted_once() -> None:
     for _ in range(2):
         follower._on_gap(Gap(epoch="e1", first_seq=3, last_seq=10, count=8, reason="the journal no longer holds them"))
     assert follower.lost == 8
+
+
+def test_what_came_before_the_events_that_are_read_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each coil among them, whatever of it comes first there: a page that opens late lacks no metre."""
+    monkeypatch.setattr(follow, "BACK", 3)
+    journal = new_journal(tmp_path / "journal")
+    before: list[Data] = [missed(0.0, 400.0), any_defect(coil="A"), missed(400.0, 1000.0), any_crowded(coil="A")]
+    journal.record([coil("A"), *before, missed(1000.0, 1500.0), coil("B"), any_defect(id="e", coil="B")])
+    journal.close()
+    follower = Follower(msgspec.structs.replace(LINE, journal=tmp_path / "journal"))
+    follower._begin()
+    assert [event.seq for event, _ in follower.take()] == [6, 7, 8]
+    assert follower.counted == {"A": Dropped(Counter(dark=1), missed_mm=1000.0, crowded=1), "B": Dropped()}
 
 
 def test_a_silent_line_is_reported_within_three_seconds() -> None:
