@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from inspector.records.events import CameraStatus, Crowded, Defect
+from inspector.records.events import CameraStatus, Crowded, Defect, Repeat
 
 
 def any_defect(**facts: Any) -> Defect:
@@ -46,6 +46,24 @@ def any_crowded(**facts: Any) -> Crowded:
         "captured_ns": 0,
     }
     return Crowded(**{**usual, **facts})
+
+
+def any_repeat(**facts: Any) -> Repeat:
+    """Make a mark of coil C that comes again each half metre, but for these facts."""
+    usual: dict[str, Any] = {
+        "id": "1",
+        "state": "new",
+        "name": "dark",
+        "coil": "C",
+        "side": "top",
+        "across_mm": 0.5,
+        "period_mm": 500.0,
+        "marks": 3,
+        "newest": "1",
+        "confidence": 1.0,
+        "rolls": (),
+    }
+    return Repeat(**{**usual, **facts})
 
 
 def camera_status(**facts: Any) -> CameraStatus:

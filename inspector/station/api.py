@@ -64,9 +64,12 @@ class Api:
         self._files = anyio.CapacityLimiter(FILES)
 
     async def health(self, request: Request) -> Response:
-        """200 while the station lives, whatever becomes of its lines."""
-        lines = {name: {"is_answering": watch.is_answering()} for name, watch in self._watches.items()}
-        return answered({"version": __version__, "lines": lines})
+        """200 while the station lives, whatever becomes of its lines; 503 where its pages lack what came from one."""
+        lines = {
+            name: {"is_answering": watch.is_answering(), "fault": watch.fault} for name, watch in self._watches.items()
+        }
+        is_whole = not any(watch.fault for watch in self._watches.values())
+        return answered({"version": __version__, "lines": lines}, 200 if is_whole else 503)
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events of a line."""

@@ -84,7 +84,8 @@ class Follower:
         self._ask = threading.Event()
         works: tuple[Callable[[], None], ...] = (self._follow, self._measure, self._stand)
         self._threads = [
-            threading.Thread(target=work, name=f"{line.name}{work.__name__}", daemon=True) for work in works
+            threading.Thread(target=self._lasting, args=(work,), name=f"{line.name}{work.__name__}", daemon=True)
+            for work in works
         ]
 
     def start(self) -> None:
@@ -123,6 +124,16 @@ class Follower:
         """Ask where the alarms stand, soon."""
         self._ask.set()
 
+    def _lasting(self, work: Callable[[], None]) -> None:
+        """Work until the end: an error that nobody foresaw is reported, and it goes on behind what failed."""
+        while not self._stop.is_set():
+            try:
+                work()
+            except Exception as error:
+                log.exception("line %s: unexpected %r. Report this as a bug.", self.line.name, error)
+                self.fault = repr(error)
+                self._stop.wait(AGAIN_S)
+
     # --- events ---------------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
@@ -144,22 +155,32 @@ class Follower:
 
     def _begin(self) -> Place | None:
         """Read the end of the journal, whether the line runs or not; return the last event's place."""
-        place: Place | None = None
         try:
             with History(self.line.journal) as history:
                 first_seq = max(0, history.last_seq() - BACK + 1)
                 for payload in history.recorded(first_seq):
                     event = read_event(payload)
-                    place = event.epoch, event.seq
                     if isinstance(event.data, OF_COIL) and event.subject not in self.counted:
-                        self.counted[event.subject] = _before(history, event.subject, first_seq)
+                        self.counted[event.subject] = self._before(history, event.subject, first_seq)
                     self._keep(event, payload)
                     if self._stop.is_set():
                         break
         except JournalError as error:  # it never ran, or its files may not be read
             log.warning("line %s: %s", self.line.name, error)
-            return self._begin_late()
-        return place or self._begin_late()  # an empty one
+        return self._place or self._begin_late()  # an empty one, or none
+
+    def _before(self, history: History, coil: str, seq: int) -> Dropped:
+        """What came of a coil before an event, as far as it can be read."""
+        came = Dropped()
+        try:
+            passage = history.before(coil, seq)
+            came.defects = history.counts(passage)
+            for kind in (Missed, Crowded):
+                for _, data in history.events(passage, kind):
+                    came.take(data)
+        except JournalError as error:
+            log.warning("line %s: coil %s: %s", self.line.name, coil, error)
+        return came
 
     def _begin_late(self) -> Place | None:
         """Where to begin in a journal that cannot be read, once the line has reported where it is."""
@@ -237,16 +258,6 @@ class Follower:
         if standing != self.standing:
             self.standing = standing
             self.is_changed.set()
-
-
-def _before(history: History, coil: str, seq: int) -> Dropped:
-    """What came of a coil before an event."""
-    passage = history.before(coil, seq)
-    came = Dropped(history.counts(passage))
-    for kind in (Missed, Crowded):
-        for _, data in history.events(passage, kind):
-            came.take(data)
-    return came
 
 
 def _changed(alarms: tuple[AlarmStatus, ...], alarm: Alarm, time: str) -> tuple[AlarmStatus, ...]:

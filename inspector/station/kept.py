@@ -33,6 +33,9 @@ COILS = 2
 MOST = 1500
 """Events of a coil that are kept, its newest: a megabyte for each browser that comes."""
 
+OF_ITSELF = ("coil", "record", "decision")
+"""Kinds of which a coil has few: they are kept while others are."""
+
 
 class PublishedEvent(msgspec.Struct, frozen=True):
     """An event as it was published, and its place in the journal."""
@@ -103,7 +106,7 @@ class KeptEvents:
         its.pop(key, None)
         its[key] = event, sent
         if len(its) > MOST:
-            gone, _ = its.pop(next(place for place in its if place[0] in ("defect", "crowded", "missed")))
+            gone, _ = its.pop(next((place for place in its if place[0] not in OF_ITSELF), key))
             self.dropped.setdefault(event.subject, Dropped()).take(gone.data)
 
     def clear(self) -> None:

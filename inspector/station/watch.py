@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,16 +19,20 @@ import msgspec
 
 from inspector.config.geometry import SIDES, Span
 from inspector.errors import InspectorError
+from inspector.records.envelope import Event
 from inspector.records.events import CoilRecord, Health
 from inspector.station import lines
 from inspector.station.backdrop import Backdrop
 from inspector.station.follow import Follower
+from inspector.station.kept import PublishedEvent
 from inspector.station.lines import Line
 from inspector.station.sides import NamedSides
 from inspector.station.stream import LineStream, json, message
 
 if TYPE_CHECKING:
     from inspector.station.coils import Coils
+
+log = logging.getLogger("inspector")
 
 TICK_S = 0.1
 TICKS_NOW = 10
@@ -52,6 +57,10 @@ class Watch:
         self._sides = NamedSides()
         self._task: asyncio.Task[None] | None = None
         self._was_answering = False
+        self._unshown = 0
+        """Events that could not be passed on."""
+        self.fault = ""
+        """Why not: a fault of the station's own, which stands until it is started again."""
 
     @property
     def line(self) -> Line:
@@ -87,8 +96,17 @@ class Watch:
             await asyncio.sleep(TICK_S)
 
     async def step(self, tick: int) -> None:
-        """Pass on what has come since the last tick."""
+        """Pass on what has come since the last tick; what cannot be is logged, and counts as lost."""
         taken = self.follower.take()
+        try:
+            await self._pass_on(taken, tick)
+        except Exception as error:  # one event, or one fault here, must not end the line's pages
+            self._unshown += len(taken)
+            if self.fault != (fault := repr(error)):
+                log.exception("line %s: unexpected %s. Report this as a bug.", self._line.name, fault)
+            self.fault = fault
+
+    async def _pass_on(self, taken: list[tuple[Event, PublishedEvent]], tick: int) -> None:
         also = b""
         if any(isinstance(event.data, Health) and event.data.state in IN_FORCE for event, _ in taken):
             also += await self._reread()
@@ -156,7 +174,7 @@ class Watch:
             "is_answering": self.is_answering(),
             "is_measured": self.follower.is_measured(),
             "fault": self.follower.fault,
-            "lost": self.follower.lost,
+            "lost": self.follower.lost + self._unshown,
             "journal_fault": self.follower.journal_fault,
             "browsers": len(self.stream),
             "gauges": self.follower.gauges,

@@ -29,7 +29,7 @@ export class Fold {
       case "coil": this.report(data, event.time); return true;
       case "defect": return this.defect(data);
       case "missed": case "crowded": return this.stretch(data);
-      case "repeat": this.of(data.coil).repeats.set(data.id, data); return true;
+      case "repeat": return this.repeat(data);
       case "record": { const coil = this.coils.findLast((one) => one.name === data.coil && one.isOver); if (coil) coil.record = data; return false; }   // it may come when another of the name runs
       case "decision": { const coil = this.find(data.coil); if (coil) coil.decision = data; return false; }
       case "camera": this.camera(data); return false;
@@ -100,6 +100,13 @@ export class Fold {
 
   // How much of a coil was not inspected, mm.
   missed(coil) { return coil.missed.reduce((sum, gap) => sum + gap.end_mm - gap.start_mm, this.gone(coil).missed_mm); }
+
+  repeat(data) {
+    const { repeats } = this.of(data.coil);
+    repeats.delete(data.id); repeats.set(data.id, data);
+    if (repeats.size > MOST) repeats.delete(repeats.keys().next().value);
+    return true;
+  }
 
   stretch(data) {
     const coil = this.of(data.coil);

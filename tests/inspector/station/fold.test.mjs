@@ -76,6 +76,13 @@ test("metres that were not inspected count when their stretches are no longer he
   assert.equal(fold.missed(fold.coil), 6401);
 });
 
+test("of repeats the newest are here", () => {
+  const fold = new Fold(), repeat = (id) => ({ time: "", data: { kind: "repeat", coil: "A", id } });
+  fold.take(coil("A", "started"));
+  for (let n = 0; n < 1510; n++) { fold.take(repeat(`r${n}`)); fold.take(repeat("goes on")); }
+  assert.equal(fold.coil.repeats.size, 1500); assert.ok(fold.coil.repeats.has("goes on"));
+});
+
 test("a camera's faults come and go", () => {
   const fold = new Fold(), event = (fault, state, status) => ({ data: { kind: "camera", camera: "top", fault, state, status, message: fault } });
   fold.take(event("dark", "raised", "out_of_specification")); fold.take(event("frozen", "raised", "failure")); fold.take(event("frozen", "returned", "out_of_specification"));

@@ -12,7 +12,7 @@ from inspector.records.envelope import Event, write_event
 from inspector.records.events import CoilReport, Data, Missed
 from inspector.station.kept import COILS, MOST, Dropped, KeptEvents, PublishedEvent
 from inspector.station.stream import QUEUE_CHUNKS, REMEMBERED, LineStream, Subscriber
-from tests.defects import any_crowded, any_defect
+from tests.defects import any_crowded, any_defect, any_repeat
 
 
 def sent(seq: int, data: Data, epoch: str = "e1") -> tuple[Event, PublishedEvent]:
@@ -134,6 +134,16 @@ def test_metres_and_crowded_frames_that_are_not_kept_count() -> None:
     for seq, data in enumerate(found):
         kept.take(*sent(seq, data))
     assert kept.dropped == {"A": Dropped(Counter(dark=1), missed_mm=6400.0, crowded=1)}
+
+
+def test_a_coil_of_many_repeats_keeps_the_newest() -> None:
+    """Whatever its events are, the oldest go, and its own reports stay."""
+    kept = KeptEvents({})
+    kept.take(*sent(1, coil("A")))
+    for seq in range(2, MOST + 12):
+        kept.take(*sent(seq, any_repeat(id=f"r{seq}", coil="A")))
+    assert [message.seq for message in kept] == [1, *range(13, MOST + 12)]
+    assert kept.dropped == {"A": Dropped()}
 
 
 def test_what_came_before_the_first_event_counts() -> None:

@@ -6,16 +6,20 @@ import asyncio
 import itertools
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
+from starlette.requests import Request
 
 from inspector.config.geometry import Span
 from inspector.gaps import Gap
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
+from inspector.records.envelope import Event
 from inspector.records.events import Data, Health
 from inspector.station import follow, lines
+from inspector.station.api import Api
 from inspector.station.follow import Follower, Standing
 from inspector.station.kept import Dropped
 from inspector.station.lines import Line
@@ -123,6 +127,37 @@ def test_sides_are_those_that_the_frames_name() -> None:
     assert sees("B", "top") == [["top", "bottom"]]
     assert shown(watch.stream.subscribe("")) == [["top", "bottom"]]
     assert sees("C", "top") == [["top"]]
+
+
+def test_an_error_of_the_stations_own_is_logged_and_shown(caplog: pytest.LogCaptureFixture) -> None:
+    """Its pages go on and state how many events they lack; whoever looks after the station learns it from /health."""
+    watch, no_event = Watch(LINE), cast(Event, None)
+    api = Api({"l": watch})
+    request = Request({"type": "http"})
+    assert asyncio.run(api.health(request)).status_code == 200
+    browser = watch.stream.subscribe("")
+    for seq in (1, 2):
+        event, published = sent(seq, any_defect())
+        watch.follower._events.append((event if seq == 2 else no_event, published))
+        asyncio.run(watch.step(10 * seq))
+    chunks = b"".join(browser._chunks.get_nowait() or b"" for _ in range(browser._chunks.qsize()))
+    assert b"id: e1:2\n" in chunks and b'"lost":1' in chunks
+    assert [text for text in caplog.messages if "Report this as a bug" in text and "AttributeError" in text]
+    answer = asyncio.run(api.health(request))
+    assert answer.status_code == 503 and b"AttributeError" in bytes(answer.body)
+
+
+def test_an_error_ends_no_thread(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and the thread goes on: else gauges or alarms would stand still for good."""
+    monkeypatch.setattr(follow, "METRICS_S", 0.001)
+    monkeypatch.setattr(follow, "AGAIN_S", 0.001)
+    follower = Follower(msgspec.structs.replace(LINE, http=None))
+    measuring = follower._threads[1]
+    measuring.start()
+    while measuring.is_alive() and (reported := caplog.text.count("Report this as a bug")) < 2:
+        follower._stop.wait(0.01)
+    follower._stop.set()
+    assert reported >= 2
 
 
 def test_who_comes_back_learns_where_alarms_stand() -> None:
