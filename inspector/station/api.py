@@ -73,7 +73,8 @@ class Api:
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events of a line."""
-        last = request.query_params.get("after") or request.headers.get("last-event-id", "")
+        # a browser that comes back by itself asks with the address of its first time, and the header of now
+        last = request.headers.get("last-event-id") or request.query_params.get("after", "")
         return _Streamed(watch_of(self._watches, request), last, request.state.is_welcome)
 
     async def strip(self, request: Request) -> Response:

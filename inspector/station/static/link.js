@@ -9,31 +9,43 @@ async function leaveUnlessWelcome() {
   if (answer?.type === "opaqueredirect") location.assign("/login");
 }
 
+// Whether one of two numbers, EPOCH:SEQ, comes behind the other: any does that is of another journal.
+function isBehind(number, last) {
+  const at = number.lastIndexOf(":") + 1;
+  return number.slice(0, at) !== last.slice(0, at) || Number(number.slice(at)) > Number(last.slice(at));
+}
+
 export class Link {
   // `receive(kind, data)` gets each message; `change(isLost, since)` each loss and return.
   constructor(address, receive, change) {
     this.address = address; this.receive = receive; this.change = change;
-    this.last = ""; this.received = Date.now(); this.isLost = false;
+    this.last = ""; this.received = this.opened = Date.now(); this.isLost = false;
     this.open();
     setInterval(() => this.look(), 250);
   }
 
+  // Each connection goes on behind the last event that came, whichever one brought it.
   open() {
+    this.opened = Date.now();
     const url = new URL(this.address, location.href);
     if (this.last) url.searchParams.set("after", this.last);
     const source = this.source = new EventSource(url);
     for (const kind of ["begin", "line", "dropped", "event", "alarms", "now"]) source.addEventListener(kind, (message) => this.take(kind, message));
     source.addEventListener("error", () => {
-      if (source.readyState !== EventSource.CLOSED) return;
+      if (source.readyState === EventSource.CLOSED) leaveUnlessWelcome();
+      source.close();                   // left alone it would come back to where its address began
       setTimeout(() => { if (source === this.source) this.open(); }, AGAIN_MS);
-      leaveUnlessWelcome();
     });
   }
 
   take(kind, message) {
     this.received = Date.now();
-    if (message.lastEventId) this.last = message.lastEventId;
     if (this.isLost) { this.isLost = false; this.change(false, 0); }
+    if (kind === "begin") this.last = "";
+    if (kind === "event") {
+      if (!isBehind(message.lastEventId, this.last)) return;
+      this.last = message.lastEventId;
+    }
     this.receive(kind, JSON.parse(message.data));
   }
 
@@ -41,6 +53,6 @@ export class Link {
     const silent = Date.now() - this.received;
     if (!this.isLost && silent > SILENT_MS) { this.isLost = true; this.change(true, this.received); }
     // a connection that hangs without an end: a cable, a proxy
-    if (silent > 4 * SILENT_MS && silent % (4 * SILENT_MS) < 250) { this.source.close(); this.open(); }
+    if (Math.min(silent, Date.now() - this.opened) > 4 * SILENT_MS) { this.source.close(); this.open(); }
   }
 }

@@ -19,7 +19,7 @@ from inspector.harness.ports import Ports
 from inspector.records.envelope import Event
 from inspector.records.events import Data, Health
 from inspector.station import follow, lines
-from inspector.station.api import Api
+from inspector.station.api import Api, _Streamed
 from inspector.station.follow import Follower, Standing
 from inspector.station.kept import Dropped
 from inspector.station.lines import Line
@@ -27,7 +27,7 @@ from inspector.station.stream import Subscriber
 from inspector.station.watch import TICK_S, Watch
 from tests.coil_journals import new_journal
 from tests.defects import any_crowded, any_defect
-from tests.inspector.station.test_stream import coil, missed, sent
+from tests.inspector.station.test_stream import coil, missed, sent, taken
 from tests.lines import ALARM, COIL, FailingReplay
 from tests.lines import Line as EventLine
 from tests.recipes import write_recipe
@@ -127,6 +127,24 @@ def test_sides_are_those_that_the_frames_name() -> None:
     assert sees("B", "top") == [["top", "bottom"]]
     assert shown(watch.stream.subscribe("")) == [["top", "bottom"]]
     assert sees("C", "top") == [["top"]]
+
+
+def test_a_stream_goes_on_where_the_header_says() -> None:
+    """A browser that comes back by itself names the event of now there; its address names where it began before."""
+    watch = Watch(LINE)
+    for seq in (1, 2, 3):
+        event, published = sent(seq, any_defect(id=f"d{seq}"))
+        watch.follower._take(event, published.payload)
+    asyncio.run(watch.step(1))
+
+    def given(**headers: str) -> list[str]:
+        named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "http", "query_string": b"after=e1:1", "headers": named, "state": {"is_welcome": lambda: True}}
+        response = cast(_Streamed, asyncio.run(Api({"l": watch}).stream(Request(scope))))
+        return taken(watch.stream.subscribe(response._last))
+
+    assert given() == ["2", "3"]
+    assert given(last_event_id="e1:2") == ["3"]
 
 
 def test_an_error_of_the_stations_own_is_logged_and_shown(caplog: pytest.LogCaptureFixture) -> None:
