@@ -28,11 +28,12 @@ from inspector.records.events import (
     Repeat,
 )
 
-COILS = 2
-"""Coils that are shown: the one that runs, and the one before it on the same screen."""
+COILS, MANY = 2, 20
+"""Coils that are shown: the one that runs, and the one before it on the same screen. More where they are short: several
+lie between two cameras, having ended under the first, and go on under the next."""
 MOST = 1500
-"""Events of a coil that are kept, its newest: a megabyte for each browser that comes."""
-
+"""Events of a coil that are kept, its newest: a megabyte for each browser that comes. Of many short coils there are as
+many as of two."""
 OF_ITSELF = ("coil", "record", "decision")
 """Kinds of which a coil has few: they are kept while others are."""
 
@@ -75,7 +76,7 @@ class KeptEvents:
         self._standing: dict[tuple[str, ...], PublishedEvent] = {}
         """Of no coil: cameras, recipe, archive, the inspector itself."""
         self._coils: dict[str, dict[tuple[str, ...], tuple[Event, PublishedEvent]]] = {}
-        """By coil, the newest last."""
+        """By coil, the one that began last at the end."""
         self.dropped: dict[str, Dropped] = {}
         """What is not kept of the coils that are."""
 
@@ -88,26 +89,33 @@ class KeptEvents:
             self._take(event, key, sent)
 
     def _take(self, event: Event, key: tuple[str, ...], sent: PublishedEvent) -> None:
-        starts = isinstance(event.data, CoilReport) and event.data.state == "started"
-        if isinstance(event.data, CoilReport) and event.data.begins:
+        begins = isinstance(event.data, CoilReport) and event.data.begins
+        if begins:
             self._coils.pop(event.subject, None)  # another of the same name
             self.dropped.pop(event.subject, None)
         if event.subject not in self._coils:
-            if not starts and self._coils and isinstance(event.data, CoilRecord | Decision):
+            if self._coils and isinstance(event.data, CoilRecord | Decision):
                 return  # of a coil that is no longer shown
-            self._coils[event.subject] = {}
-            if not starts and event.subject in self._counted:
+            if isinstance(event.data, CoilReport) and not begins:  # others have begun since
+                self._coils = {event.subject: {}, **self._coils}
+            else:
+                self._coils[event.subject] = {}
+            if not begins and event.subject in self._counted:
                 self.dropped[event.subject] = deepcopy(self._counted[event.subject])
-            while len(self._coils) > COILS:
+            while self._is_full():
                 oldest = next(iter(self._coils))
                 del self._coils[oldest]
                 self.dropped.pop(oldest, None)
-        its = self._coils[event.subject]
+        if (its := self._coils.get(event.subject)) is None:
+            return
         its.pop(key, None)
         its[key] = event, sent
         if len(its) > MOST:
             gone, _ = its.pop(next((place for place in its if place[0] not in OF_ITSELF), key))
             self.dropped.setdefault(event.subject, Dropped()).take(gone.data)
+
+    def _is_full(self) -> bool:
+        return len(self._coils) > MANY or (len(self._coils) > COILS and sum(map(len, self._coils.values())) >= 2 * MOST)
 
     def clear(self) -> None:
         """Forget all: another journal begins."""
@@ -141,8 +149,8 @@ def _of_coil(event: Event) -> tuple[str, ...]:
             key: tuple[str, ...] = (name, kind)
         case Repeat(id=name):
             key = (name,)
-        case CoilReport(state=state):
-            key = (state,)
+        case CoilReport(state=state, begins=begins):
+            key = ("begun" if begins else state,)
         case Missed() | Crowded():
             key = (str(event.seq),)
         case CoilRecord() | Decision():

@@ -1,6 +1,6 @@
 // What a line's events come to: its coils on the screen, its cameras, its recipe. Pure: no page, no clock.
 
-const COILS = 2, MOST = 1500;
+const COILS = 2, MANY = 20, MOST = 1500;  // as in kept.py
 const QUOTED = 100;
 const STATUSES = ["failure", "check_function", "out_of_specification", "maintenance_required", "normal"];
 
@@ -8,7 +8,7 @@ export class Fold {
   constructor() { this.begin(); }
 
   begin() {
-    this.coils = [];                    // the newest last; `base` is where it begins on the line, mm
+    this.coils = [];                    // the one that began last at the end; `base` is where it begins on the line, mm
     this.cameras = new Map();           // by name: status and faults
     this.standing = new Map();          // faults of recipe and archive
     this.reported = new Map();              // what was reported last of any device: alarms quote it
@@ -45,18 +45,24 @@ export class Fold {
   // The coil of a name; one that is not known begins behind the last.
   of(name) { return this.find(name) ?? this.add(name); }
 
-  add(name, time = "") {
-    const last = this.coil, base = last ? last.base + last.length : 0;
+  // A coil behind the last; one of which others are here that have begun since, before the first.
+  add(name, { time = "", isOlder = false } = {}) {
+    const last = this.coil, base = isOlder ? this.coils[0]?.base ?? 0 : last ? last.base + last.length : 0;
     if (this.find(name)) this.dropped.delete(name);   // another of the same name
     const coil = { name, base, length: 0, isOver: false, started: time, defects: new Map(), missed: [], missedTo: {}, crowded: [], repeats: new Map(), record: null, decision: null };
-    this.coils.push(coil);
-    if (this.coils.length > COILS) this.coils.shift();
+    if (isOlder) this.coils.unshift(coil); else this.coils.push(coil);
+    while (this.isFull()) { const gone = this.coils.shift(); if (!this.find(gone.name)) this.dropped.delete(gone.name); }
     return coil;
+  }
+
+  isFull() {
+    const size = ({ defects, missed, crowded, repeats }) => defects.size + missed.length + crowded.length + repeats.size;
+    return this.coils.length > MANY || (this.coils.length > COILS && this.coils.reduce((sum, coil) => sum + size(coil), 0) >= 2 * MOST);
   }
 
   report(data, time) {
     const goesOn = data.inspected_m + data.missed_m > 0;
-    const coil = data.state === "started" && !goesOn ? this.add(data.coil, time) : this.of(data.coil);
+    const coil = data.state === "started" && !goesOn ? this.add(data.coil, { time }) : this.find(data.coil) ?? this.add(data.coil, { isOlder: true });
     coil.isOver = data.state === "ended"; coil.totals = data;
     if (!coil.isOver) coil.record = null;   // of a coil that goes on after a restart: no grade of then stands now
     this.reach(coil, 1000 * (data.length_m ?? 0));

@@ -53,7 +53,7 @@ function figures() {
   const gauges = now.gauges, coil = fold.coil, known = now.is_measured && now.is_answering, set = (id, text, unit = "") => byId(id).replaceChildren(text, ...(unit && text !== "–" ? [el("small", {}, ` ${unit}`)] : []));
   put(byId("coil"), "title", coil?.name ?? "");
   set("coil", coil ? coil.name : "–", coil?.isOver ? t("over") : "");
-  set("metre", coil ? metres(coil.isOver ? coil.length : reached.farthest(coil), 1, true) : "–", t("unit.large"));
+  set("metre", coil ? metres((!coil.isOver && reached.farthest(coil)) || coil.length, 1, true) : "–", t("unit.large"));
   set("speed", known && gauges.speed_mps !== null ? number(gauges.speed_mps * perMetre, 2) : "–", `${t("unit.large")}/s`);
   set("frames", known ? number(gauges.frames_per_s, 1) : "–", "/s");
   const isDropping = known && gauges.dropped_per_s > 0;

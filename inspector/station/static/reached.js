@@ -5,6 +5,14 @@ import { Travel } from "./travel.js";
 
 const BACK_MM = 500;                    // no strip runs back so far: another coil has begun
 const BEYOND_MM = 20, WAITS = 3;        // how exactly a coil's length is known; samples until an unreported coil is taken for the last
+const PASSED = 2;                       // coils that began since one that is over: no camera is over that any more
+
+// The coil that comes under a camera behind one that it leaves: the first that runs, for several may lie between two cameras.
+function behind(coil, coils) {
+  if (!coils.includes(coil)) return coils.at(-1) ?? null;
+  const next = coils.slice(coils.indexOf(coil) + 1);
+  return next.find((one) => !one.isOver) ?? next.at(-1) ?? null;
+}
 
 export class Reached {
   constructor() { this.begin(); }
@@ -17,7 +25,8 @@ export class Reached {
     for (const [camera, metre] of Object.entries(positions)) {
       const held = this.cameras.get(camera) ?? { coil: coils.at(-1) ?? null, before: null, waits: 0, mm: -Infinity, travel: new Travel() }, mm = Math.max(0, 1000 * metre);
       if (mm < held.mm - BACK_MM || (held.coil?.isOver && held.mm > -Infinity && mm > held.coil.length + BEYOND_MM)) Object.assign(held, { coil: null, before: held.coil, waits: 0 });
-      if (!coils.includes(held.coil)) held.coil = coils.at(-1) === held.before && held.waits++ < WAITS ? null : coils.at(-1) ?? null;   // it may be reported a moment later
+      if (held.coil?.isOver && coils.indexOf(held.coil) < coils.length - PASSED) Object.assign(held, { coil: null, before: held.coil, waits: 0 });
+      if (!coils.includes(held.coil)) held.coil = behind(held.before, coils) ?? (held.waits++ < WAITS ? null : coils.at(-1) ?? null);   // it may be reported a moment later
       held.mm = mm; this.cameras.set(camera, held);
       if (!held.coil) continue;
       const along = held.coil.isOver ? held.coil.length : mm;

@@ -18,6 +18,32 @@ test("coils lie one behind the other on the line", () => {
   assert.equal(fold.coils[1].base, 13_010);
 });
 
+test("a piece that goes on under the next camera is older than those that began since", () => {
+  const fold = new Fold(), names = () => fold.coils.map((one) => one.name).join(" ");
+  for (let n = 1; n <= 8; n++) {
+    fold.take(coil(`P${n}`, "started")); fold.take(coil(`P${n}`, "ended", 2, 2));
+    if (n > 3) { fold.take(coil(`P${n - 3}`, "started", 2, 2)); fold.take(defect(`under${n}`, 500, { coil: `P${n - 3}`, side: "bottom" })); }
+  }
+  assert.equal(names(), "P1 P2 P3 P4 P5 P6 P7 P8");
+  assert.deepEqual(fold.coils.map((one) => one.base), [0, 2000, 4000, 6000, 8000, 10_000, 12_000, 14_000]);
+  fold.take(coil("P0", "started", 2, 2)); fold.take(coil("P0", "ended", 2, 2));   // a page that opened since
+  assert.ok(names().startsWith("P0 P1 ")); assert.equal(fold.coil.name, "P8"); assert.equal(fold.coil.base, 16_000);
+});
+
+test("small coils are here as far as they are no more than two large ones", () => {
+  for (const [defects, many] of [[1500, 2], [1, 20]]) {
+    const fold = new Fold();
+    for (let n = 0; n < 25; n++) {
+      fold.take(coil(`P${n}`, "started"));
+      for (let d = 0; d < defects; d++) fold.take(defect(`d${d}`, d, { coil: `P${n}` }));
+    }
+    assert.equal(fold.coils.length, many); assert.equal(fold.coil.name, "P24");
+    fold.drop(fold.coils[0], { kind: "missed", start_mm: 0, end_mm: 5 });
+    for (let n = 25; n < 50; n++) fold.take(coil(`P${n}`, "started"));
+    assert.equal(fold.dropped.size, 0, "what is gone with its coil counts no more");
+  }
+});
+
 test("another coil of the same name begins again, and one that goes on does not", () => {
   const fold = new Fold();
   fold.take(coil("A", "started")); fold.take(defect("d", 5)); fold.take(coil("A", "started", 1, 1));

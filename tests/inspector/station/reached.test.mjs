@@ -33,6 +33,30 @@ test("a coil that is over stays as long as it was, and a longer one goes on behi
   assert.deepEqual([...reached.take(2000, { top: 3.2 }, [a, b])], [[b, 3200]], "no way back, and yet another coil");
 });
 
+test("several pieces between two cameras are under each in their order", () => {
+  const reached = new Reached(), pieces = [coil("P0", 0, { length: 2000 })];
+  reached.take(0, { top: 2, under: 2 }, pieces);
+  for (let n = 1; n < 9; n++) {
+    pieces[n - 1].isOver = true;
+    pieces.push(coil(`P${n}`, 2000 * n, { length: 2000 }));
+    if (n > 3) { pieces[n - 3].isOver = false; if (n > 4) pieces[n - 4].isOver = true; }
+    const under = n > 3 ? { under: .9 } : {};
+    const found = [...reached.take(1000 * n, { top: 1.4, ...under }, pieces)].map(([one, mm]) => [one.name, mm]);
+    assert.deepEqual(found, [[`P${n}`, 1400], ...(n > 3 ? [[`P${n - 3}`, 900]] : [])]);
+    reached.take(1000 * n + 500, { top: 2, ...(n > 3 ? { under: 2 } : {}) }, pieces);
+  }
+});
+
+test("a camera whose positions show no other piece is over the one that runs", () => {
+  const reached = new Reached(), pieces = [];
+  for (let n = 0; n < 6; n++) {
+    if (n) pieces[n - 1].isOver = true;
+    pieces.push(coil(`P${n}`, 200 * n, { length: 200 }));
+    reached.take(1000 * n, { top: .2 }, pieces);
+    assert.ok(pieces.length - pieces.indexOf(reached.cameras.get("top").coil) <= 2, "it came that far each time that it was looked");
+  }
+});
+
 test("a camera that was set back within a coil is over it again, a little later", () => {
   const reached = new Reached(), a = coil("A", 0, { length: 40_000 });
   reached.take(0, { top: 9 }, [a]);

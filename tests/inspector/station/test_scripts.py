@@ -61,7 +61,7 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
         [NODE, "--test", str(tmp_path)], capture_output=True, text=True, check=False, timeout=patience_s()
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "# pass 44" in done.stdout
+    assert "# pass 48" in done.stdout
 
 
 def test_the_first_view_is_small() -> None:

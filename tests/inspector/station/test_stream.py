@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ import msgspec
 
 from inspector.records.envelope import Event, write_event
 from inspector.records.events import CoilReport, Data, Missed
-from inspector.station.kept import COILS, MOST, Dropped, KeptEvents, PublishedEvent
+from inspector.station.kept import COILS, MANY, MOST, Dropped, KeptEvents, PublishedEvent
 from inspector.station.stream import QUEUE_CHUNKS, REMEMBERED, LineStream, Subscriber
 from tests.defects import any_crowded, any_defect, any_repeat
 
@@ -110,13 +111,12 @@ def test_another_journal_begins_all_pages_again() -> None:
     assert taken(browser) == ["begin", "e2:1"]
 
 
-def test_two_coils_are_kept_and_of_each_the_newest() -> None:
-    """What is no longer on the screen goes; one more of the same name begins again."""
+def test_of_a_coil_the_newest_events_are_kept() -> None:
+    """One more of the same name begins again."""
     kept = KeptEvents({})
     take: Callable[[tuple[Event, PublishedEvent]], None] = lambda pair: kept.take(*pair)  # noqa: E731
-    for seq, name in enumerate("ABC", 1):
+    for seq, name in enumerate("BC", 2):
         take(sent(seq, coil(name)))
-    assert [msgspec.json.decode(message.payload)["data"]["coil"] for message in kept] == ["B", "C"][-COILS:]
     for seq in range(10, MOST + 20):
         take(sent(seq, any_defect(id=f"d{seq}", coil="C")))
     assert len(list(kept)) == MOST + 1
@@ -124,6 +124,33 @@ def test_two_coils_are_kept_and_of_each_the_newest() -> None:
     take(sent(MOST + 30, coil("C")))
     assert [message.seq for message in kept] == [2, MOST + 30]
     assert kept.dropped == {}
+
+
+def names(kept: KeptEvents) -> list[str]:
+    """The coils that are kept, by what is kept first of them."""
+    return list(dict.fromkeys(msgspec.json.decode(message.payload)["data"]["coil"] for message in kept))
+
+
+def test_two_large_coils_are_kept_or_many_small_ones() -> None:
+    """What is no longer on the screen goes: a megabyte or two for each browser that comes."""
+    for defects, many in ((MOST, COILS), (1, MANY)):
+        kept, seqs = KeptEvents({}), itertools.count(1)
+        for number in range(MANY + 5):
+            kept.take(*sent(next(seqs), coil(f"P{number}")))
+            for _ in range(defects):
+                kept.take(*sent(next(seqs), any_defect(id=str(next(seqs)), coil=f"P{number}")))
+        assert names(kept) == [f"P{number}" for number in range(MANY + 5)][-many:]
+
+
+def test_a_piece_that_goes_on_under_the_next_camera_stands_before_those_that_began_since() -> None:
+    """It had ended under the first one; a page that opens then learns the order in which they began."""
+    kept = KeptEvents({})
+    found = [coil("P1"), coil("P1", "ended", 2.0), coil("P2"), coil("P2", "ended", 2.0), coil("P3")]
+    found += [coil("P1", "started", 2.0), coil("P0", "started", 2.0)]
+    for seq, data in enumerate(found, 1):
+        kept.take(*sent(seq, data))
+    assert names(kept) == ["P1", "P2", "P3", "P0"]
+    assert list(kept._coils) == ["P0", "P1", "P2", "P3"], "which of them goes first"
 
 
 def test_metres_and_crowded_frames_that_are_not_kept_count() -> None:
