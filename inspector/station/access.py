@@ -3,7 +3,8 @@
 Laws: on loopback there is no login, and everything is allowed; elsewhere a session names a user, whose role is looked
 up each time: who is removed is out. A session ends with the password that began it, and when its user logs out, copies
 of its cookie too. What changes something carries the session's token in a header, which no other page can know or send
-(CSRF). A request under a name that is not this station's is refused: a page elsewhere that has its own name point here
+(CSRF); on loopback the station's own, which is the same over restarts, as sessions are: pages stay open over one. A
+request under a name that is not this station's is refused: a page elsewhere that has its own name point here
 (DNS rebinding) reads nothing.
 
 Knows: requests, the users' file. Must not know: what is asked for.
@@ -23,11 +24,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from inspector.station import state_file
 from inspector.station.departed import Departed, place
+from inspector.station.own_token import own_token
 from inspector.station.settings import StationSection
 from inspector.station.users import ROLES, Role, User, Users, read
 
 TOKEN = "x-station-token"
+TOKEN_FILE = "token"
+"""Keeps what pages carry on loopback."""
 SESSION_S = 12 * 3600
 """A shift and a half."""
 TRIES, TRY_S = 5, 300.0
@@ -56,7 +61,8 @@ class Access:
 
     def __init__(self, settings: StationSection) -> None:
         self._settings = settings
-        self._token = secrets.token_urlsafe(24)
+        kept = state_file.place(TOKEN_FILE, Path(settings.line[0].config))
+        self._token = "" if settings.needs_login else own_token(kept)
         self.secret = self.users().secret if settings.needs_login else self._token
         self._departed = Departed(place(Path(settings.users)) if settings.needs_login else None, SESSION_S)
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+
+from inspector.station import state_file
 
 log = logging.getLogger("inspector")
 
@@ -24,8 +25,7 @@ FILE = "departed.json"
 
 def place(users: Path) -> Path:
     """Where the file lies: in what systemd keeps for the service, else next to the users' file."""
-    kept = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(kept) / FILE if kept else users.with_name(f"{users.stem}.{FILE}")
+    return state_file.place(FILE, users)
 
 
 class Departed:
