@@ -6,6 +6,7 @@ Knows: which page holds what. Must not know: how scripts fill it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
@@ -69,6 +70,7 @@ class Views:
             "user": who.name,
             "token": who.token,
             "zone": self._access.zone,
+            "utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "units": _units(request),
             "has_strip": self._watches[chosen].line.has_strip,
             "has_archive": self._watches[chosen].line.archive is not None,

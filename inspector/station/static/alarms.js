@@ -1,6 +1,7 @@
 // The alarms after the habits of ISA-18.2: newest unacknowledged first, counts by priority, what is kept from people apart.
 
 import { command } from "./ask.js";
+import { nowMs } from "./clock.js";
 import { byId, el, facts } from "./dom.js";
 import { isUnanswered, sorted } from "./fold.js";
 import { prioritySign } from "./shapes.js";
@@ -76,8 +77,8 @@ export class Alarms {
   }
 
   age() {
-    for (const node of document.querySelectorAll("[data-since]")) node.textContent = node.dataset.since ? lasting((Date.now() - new Date(node.dataset.since)) / 1000) : "";
-    for (const node of document.querySelectorAll("[data-until]")) node.textContent = node.dataset.until ? t("left", { time: lasting((new Date(node.dataset.until) - Date.now()) / 1000) }) : "";
+    for (const node of document.querySelectorAll("[data-since]")) node.textContent = node.dataset.since ? lasting((nowMs() - new Date(node.dataset.since)) / 1000) : "";
+    for (const node of document.querySelectorAll("[data-until]")) node.textContent = node.dataset.until ? t("left", { time: lasting((new Date(node.dataset.until) - nowMs()) / 1000) }) : "";
   }
 
   // The horn: once for each alarm that becomes unacknowledged, where somebody has switched it on.

@@ -5,6 +5,7 @@ import { colourOf } from "/static/coil/marks.js";
 import { fail, illustrate, redraw, show, strip } from "/static/coil/page.js";
 import { address, ask, command, rememberOperator } from "./ask.js";
 import { Backdrop, chooser, dottedSign } from "./backdrop.js";
+import { nowUtc } from "./clock.js";
 import { byId, el, facts } from "./dom.js";
 import { picture } from "./picture.js";
 import { reach, shell } from "./shell.js";
@@ -39,7 +40,7 @@ async function load() {
 // A coil that runs is another a minute later.
 function asOf() {
   const again = el("button", { class: "quiet", onclick: () => location.reload() }, t("again"));
-  document.querySelector("#report .title p").append(` · ${t("as_of", { time: time(new Date().toISOString()) })} `, again);
+  document.querySelector("#report .title p").append(` · ${t("as_of", { time: time(nowUtc()) })} `, again);
 }
 
 let legend = () => {};

@@ -1,6 +1,7 @@
 // What every page has: the clock, the way out, the banner.
 
 import { Lost } from "./ask.js";
+import { nowUtc } from "./clock.js";
 import { byId, facts } from "./dom.js";
 import { date, t, time } from "./words.js";
 
@@ -22,7 +23,7 @@ export async function reach(act) {
 }
 
 export function shell() {
-  const tick = () => { const now = new Date().toISOString(); byId("clock").textContent = time(now); byId("clock").dataset.date = date(now); };   // the day, too, on paper
+  const tick = () => { const now = nowUtc(); byId("clock").textContent = time(now); byId("clock").dataset.date = date(now); };   // the day, too, on paper
   tick(); setInterval(tick, 1000);
   byId("logout")?.addEventListener("click", async () => { await fetch("/logout", { method: "POST", headers: { "x-station-token": facts.token } }); location.assign("/login"); });
   window.addEventListener("unhandledrejection", (event) => { byId("toast").hidden = false; byId("toast").textContent = `${t("fault")} ${event.reason?.message ?? event.reason}`; });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -62,6 +63,13 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "# pass 48" in done.stdout
+
+
+def test_no_page_goes_by_the_screens_own_clock() -> None:
+    """It may be wrong by hours: times and ages that are shown are the station's. Silence is counted by any clock."""
+    for script in STATIC.glob("*.js"):
+        if script.name not in ("clock.js", "link.js"):
+            assert not re.search(r"Date\.now\(|new Date\(\)", script.read_text(encoding="utf-8")), script.name
 
 
 def test_the_first_view_is_small() -> None:

@@ -1,0 +1,14 @@
+// What time it is at the station: a screen's own clock may be wrong by hours. Pure, but for that clock.
+
+const facts = typeof document === "undefined" ? {} : JSON.parse(document.getElementById("facts")?.textContent ?? "{}");
+let ahead = 0;
+
+// At the station it is `utc` now.
+export function setClock(utc) { ahead = Date.parse(utc) - Date.now() || 0; }
+
+// When it was at the station as this screen's clock had `ms`.
+export const atStation = (ms) => ms + ahead;
+export const nowMs = () => atStation(Date.now());
+export const nowUtc = () => new Date(nowMs()).toISOString();
+
+setClock(facts.utc);
