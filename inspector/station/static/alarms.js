@@ -1,5 +1,6 @@
 // The alarms after the habits of ISA-18.2: newest unacknowledged first, counts by priority, what is kept from people apart.
 
+import { Announced } from "./announced.js";
 import { command } from "./ask.js";
 import { nowMs } from "./clock.js";
 import { byId, el, facts } from "./dom.js";
@@ -16,9 +17,9 @@ const mayAnswer = facts.role !== "viewer";
 export class Alarms {
   // `reasons` says in the reader's words why a device is as it is.
   constructor(reasons) {
-    this.reasons = reasons; this.standing = { alarms: [], fault: "" }; this.known = new Map(); this.shown = "";
+    this.reasons = reasons; this.standing = { alarms: [], fault: "" }; this.announced = new Announced();
     setInterval(() => this.age(), 1000);
-    setInterval(() => { if (this.known.size) byId("alarms").classList.toggle("call"); }, CALL_MS);
+    setInterval(() => { if (this.announced.open.size) byId("alarms").classList.toggle("call"); }, CALL_MS);
   }
 
   set(standing) {
@@ -81,14 +82,17 @@ export class Alarms {
     for (const node of document.querySelectorAll("[data-until]")) node.textContent = node.dataset.until ? t("left", { time: lasting((new Date(node.dataset.until) - nowMs()) / 1000) }) : "";
   }
 
-  // The horn: once for each alarm that becomes unacknowledged, where somebody has switched it on.
   announce(shown) {
-    const open = new Map(shown.filter(isUnanswered).map((alarm) => [alarm.name, alarm.since]));
-    const isNew = [...open].some(([name, since]) => this.known.get(name) !== since);
-    this.known = open;
-    document.title = `${open.size ? `(${number(open.size)}) ` : ""}${document.title.replace(/^\(\d+\) /, "")}`;
-    if (isNew && byId("sound").checked) horn();
+    const isNew = this.announced.take(shown), count = this.announced.open.size;
+    document.title = `${count ? `(${number(count)}) ` : ""}${document.title.replace(/^\(\d+\) /, "")}`;
+    this.sound(isNew);
   }
+
+  // An event of the line: where an alarm stands follows, but what it was between is nowhere else.
+  note(event) { this.sound(this.announced.note(event)); }
+
+  // The horn, where somebody has switched it on.
+  sound(isNew) { if (isNew && byId("sound").checked) horn(); }
 }
 
 // A browser keeps a page silent until somebody has touched it, as after a restart at night: then the page says so.

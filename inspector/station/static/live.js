@@ -20,6 +20,7 @@ const fold = new Fold(), reached = new Reached(), alarms = new Alarms(reason), s
 let line = null, now = null, isDue = true, isLost = false, silentSince = 0, hasAnswered = false;
 
 function receive(kind, data) {
+  if (kind === "event") alarms.note(data);
   switch (kind) {
     case "begin": fold.begin(); reached.begin(); flood(); break;
     case "line": line = data; legend(); break;
