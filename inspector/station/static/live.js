@@ -10,10 +10,11 @@ import { Fold, gravest } from "./fold.js";
 import { Link } from "./link.js";
 import { Newest } from "./newest.js";
 import { Reached } from "./reached.js";
+import { reworded } from "./sentences.js";
 import { stateSign } from "./shapes.js";
 import { banner, shell } from "./shell.js";
 import { Strips } from "./strip.js";
-import { metres, perMetre, reworded } from "./units.js";
+import { metres, perMetre } from "./units.js";
 import { date, number, t, time } from "./words.js";
 
 const fold = new Fold(), reached = new Reached(), alarms = new Alarms(reason), strips = new Strips(byId("strip"), byId("tip")), newest = new Newest(byId("newest"), byId("newest-rows"));

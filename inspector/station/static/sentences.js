@@ -1,7 +1,7 @@
 // What an alarm says, in the reader's words: the line writes it in English, each kind in a form of its own (alarms/quantity.py, standing.py).
 // One that is not known here stays as the line wrote it.
 
-import { figure, reworded } from "./units.js";
+import { figure, isInches } from "./units.js";
 import { number, t } from "./words.js";
 
 const WITHIN = String.raw`within (?<within>[\d.e+-]+) m(?: \((?<classes>.*)\))?`, NUMBER = String.raw`[\d.e+-]+`;
@@ -17,12 +17,26 @@ const FORMS = [
   ["repeats", `(?<name>.+) repeats each (?<period>${NUMBER}) mm(?: \\((?<rolls>.*)\\))?: (?<count>\\d+) marks?`],
   ["grade", "coil (?<coil>.+): (?<grade>release|hold|block)"],
   ["device", "(?<device>[^:]+): (?<status>failure|check function|out of specification|maintenance required|normal)(?:, (?<why>.*))?"],
-].map(([key, form]) => [key, new RegExp(`^${form}$`, "su")]);
+].map(([key, form]) => [key, new RegExp(`^${form}$`, "dsu")]);
+// What a fault of a camera says that has a length in it (camera_health/faults.py).
+const ASIDE = new RegExp(`^camera .+ sees the strip (?<shift>${NUMBER}) mm (?:left|right) of its usual place:.*$`, "dsu");
+// What of a form is measured, and the unit behind it.
+const MEASURED = { density: "defects a metre", area: "mm²", length: "m", within: "m", period: "mm", shift: "mm" };
 
 // The kind of a sentence, and what it names; null where it is none of those.
 export function parsed(text) {
   for (const [kind, form] of FORMS) { const found = form.exec(text); if (found) return { kind, ...found.groups }; }
   return null;
+}
+
+// The line's own words, with their lengths as the reader wants them: what is measured, and no name that reads like it.
+export function reworded(text, units) {
+  const form = isInches(units) && [...FORMS.map(([, form]) => form), ASIDE].find((form) => form.test(text));
+  if (!form) return text;
+  const { groups = {}, indices } = form.exec(text);
+  if (groups.why) return text.slice(0, -groups.why.length) + reworded(groups.why, units);
+  const places = Object.entries(MEASURED).filter(([name]) => groups[name]).map(([name, unit]) => ({ unit, from: indices.groups[name][0], to: indices.groups[name][1] }));
+  return places.sort((a, b) => b.from - a.from).reduce((words, { unit, from, to }) => words.slice(0, from) + figure(words.slice(from, to), unit, units).join(" ") + words.slice(to + 1 + unit.length), text);
 }
 
 const DEVICES = ["recipe", "journal", "archive"];      // the rest are cameras, and the inspector itself

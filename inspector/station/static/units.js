@@ -11,6 +11,7 @@ export const large = (mm, digits = 1, units = facts.units) => (units === "in" ? 
 
 // How much of the reader's longer unit a metre is: for figures whose unit stands apart.
 export const perMetre = facts.units === "in" ? 1000 / MM_PER_FOOT : 1;
+export const isInches = (units = facts.units) => units === "in";
 
 // What the line measures, and what a reader of inches has instead: how much of the line's unit it is, its least digits, its name.
 const INCHES = { mm: [MM_PER_INCH, 2, "in"], "mm²": [MM_PER_INCH ** 2, 3, "in²"], m: [MM_PER_FOOT / 1000, 1, "ft"], "defects a metre": [1000 / MM_PER_FOOT, 3, "defects a foot"] };
@@ -22,9 +23,6 @@ export function figure(text, unit, units = facts.units) {
   const [, decimals = "", exponent = 0] = DECIMALS.exec(text);
   return [number(text / size, Math.min(Math.max(digits, decimals.length - exponent), 20)), name];
 }
-
-// The line's own words, with their lengths as the reader wants them.
-export const reworded = (text, units = facts.units) => (units === "in" ? text.replace(/(\d+(?:\.\d+)?(?:e[+-]\d+)?) (mm²|mm|m|defects a metre)(?![\w²])/g, (_, value, unit) => figure(value, unit, units).join(" ")) : text);
 
 const written = ([value, digits, unit], isBare) => number(value, digits) + (isBare ? "" : ` ${unit}`);
 export const mm = (value, digits, isBare = false) => written(small(value, digits), isBare);

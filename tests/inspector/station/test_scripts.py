@@ -14,6 +14,7 @@ import pytest
 from inspector.alarms.quantity import Quantity
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.standing import StandingReports
+from inspector.camera_health.faults import FAULTS, FrameFacts, Pixels
 from inspector.languages.catalogue import in_units, languages
 from tests.patience import patience_s
 
@@ -42,6 +43,8 @@ def sentences() -> Iterator[tuple[str, str]]:
     yield "none", Quantity(AlarmSection(name="a", within_m=2.5), StandingReports()).words_of_return()
     yield "grade", "coil C1: hold"
     yield "device", "top: out of specification, camera top is blurred: 20 % of the fine detail that it usually shows"
+    moved = FrameFacts(Pixels(90.0, 9.0, 0.0), False, 0.0, False, None, shift_mm=-12.0)
+    yield "device", f"top: out of specification, camera top {FAULTS['misaligned'].words(moved)}"
     yield "nothing", Quantity(AlarmSection(name="a", kind="health"), StandingReports()).words_of_return()
     yield "repeats", "pitted repeats each 1257.0 mm: 1 mark"
 
