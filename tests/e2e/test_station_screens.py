@@ -21,6 +21,8 @@ CUT = """() => [...document.querySelectorAll(".figures b, .figures span")]
   .filter((node) => node.checkVisibility() && node.scrollWidth > node.clientWidth + 1 && node.id !== "coil")
   .map((node) => node.textContent)"""
 """Figures of which a part is not to be seen; a coil's name may be as long as it likes."""
+SOON = "const real = AbortSignal.timeout; AbortSignal.timeout = (ms) => real.call(AbortSignal, ms / 20);"
+"""Patience of a second instead of 20."""
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -70,6 +72,24 @@ def test_the_newest_defects_are_links_where_there_is_room(page: Page) -> None:
     expect(links).to_have_count(4)
     page.set_viewport_size({"width": 1280, "height": 690})
     expect(page.locator("#newest-rows")).to_be_hidden()
+
+
+def test_a_command_that_waits_in_the_browser_is_given_up(station: Station, browser: Browser) -> None:
+    """As behind six live pages, which hold all its connections: the page says so, and nothing leaves later."""
+    with watched(browser, f"{station.address}/live", PATIENCE_MS) as page:
+        page.add_init_script(SOON)
+        page.reload()
+        page.locator("#operator").fill("Kim")
+        pages = [page.context.new_page() for _ in range(5)]
+        for other in pages:
+            other.goto(f"{station.address}/live")
+            expect(other.locator("#alarms li.alarm")).to_have_count(2)
+        page.locator("#alarms li.open").first.get_by_role("button", name="acknowledge").click()
+        expect(page.locator("#toast")).to_contain_text("No answer: it was given up.")
+        for other in pages:
+            other.close()
+        page.reload()
+        expect(page.locator("#alarms li.open")).to_have_count(2)
 
 
 def test_who_acknowledges_by_key_stays_in_the_list(mill: Mill, page: Page) -> None:

@@ -5,25 +5,29 @@ import { date, t, time } from "./words.js";
 
 export const address = (path, values = {}) => `${path}?${new URLSearchParams({ line: facts.line, ...values })}`;
 
+// What is asked waits in the browser while its other pages hold all connections that it opens to one station: it is given up
+// then, and never sent later. Longer than a line may take to answer.
+const PATIENCE_MS = 20_000, LONG_MS = 600_000;
+
 // The station does not answer at all: its words are the page's, not the browser's.
 export class Lost extends Error {}
-const sent = (...request) => fetch(...request).catch(() => { throw new Lost(t("lost.station")); });
+const sent = (path, what, patience_ms) => fetch(path, { ...what, signal: AbortSignal.timeout(patience_ms) }).catch((error) => { throw new Lost(t(error.name === "TimeoutError" ? "lost.waiting" : "lost.station")); });
 
 export async function ask(path, values) {
-  const answer = await sent(address(path, values));
+  const answer = await sent(address(path, values), {}, LONG_MS);
   if (answer.status === 401) location.assign("/login");
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).error ?? `${answer.status}`);
   return answer;
 }
 
-// What the station answers to a POST; null where it does not.
-export async function give(path, order) {
+// What the station answers to a POST; null where it does not. `isLong`: it may take minutes.
+export async function give(path, order, isLong = false) {
   try {
     const answer = await sent(address(path), {
       method: "POST",
       headers: { "content-type": "application/json", "x-station-token": facts.token },
       body: JSON.stringify(order),
-    });
+    }, isLong ? LONG_MS : PATIENCE_MS);
     if (answer.status === 401) location.assign("/login");
     return await answer.json();
   } catch (error) {

@@ -19,14 +19,14 @@ export class Link {
   // `receive(kind, data)` gets each message; `change(isLost, since)` each loss and return.
   constructor(address, receive, change) {
     this.address = address; this.receive = receive; this.change = change;
-    this.last = ""; this.received = this.opened = Date.now(); this.isLost = false;
+    this.last = ""; this.received = this.opened = performance.now(); this.isLost = false;
     this.open();
     setInterval(() => this.look(), 250);
   }
 
   // Each connection goes on behind the last event that came, whichever one brought it.
   open() {
-    this.opened = Date.now();
+    this.opened = performance.now();
     const url = new URL(this.address, location.href);
     if (this.last) url.searchParams.set("after", this.last);
     const source = this.source = new EventSource(url);
@@ -39,7 +39,7 @@ export class Link {
   }
 
   take(kind, message) {
-    this.received = Date.now();
+    this.received = performance.now();
     if (this.isLost) { this.isLost = false; this.change(false, 0); }
     if (kind === "begin") this.last = "";
     if (kind === "event") {
@@ -50,9 +50,9 @@ export class Link {
   }
 
   look() {
-    const silent = Date.now() - this.received;
-    if (!this.isLost && silent > SILENT_MS) { this.isLost = true; this.change(true, this.received); }
+    const now = performance.now(), silent = now - this.received;   // whatever becomes of the screen's clock
+    if (!this.isLost && silent > SILENT_MS) { this.isLost = true; this.change(true, Date.now() - silent); }
     // a connection that hangs without an end: a cable, a proxy
-    if (Math.min(silent, Date.now() - this.opened) > 4 * SILENT_MS) { this.source.close(); this.open(); }
+    if (Math.min(silent, now - this.opened) > 4 * SILENT_MS) { this.source.close(); this.open(); }
   }
 }

@@ -181,7 +181,7 @@ async function exported(event) {
   const form = new FormData(byId("export")), asked = new FormData(byId("wanted"));
   byId("export-button").disabled = true; toast(t("export.runs"));
   try {
-    const given = await give("/api/export", { labelled: form.get("labelled") === "on", classes: asked.get("name") ? [asked.get("name")] : [], coils: [] });
+    const given = await give("/api/export", { labelled: form.get("labelled") === "on", classes: asked.get("name") ? [asked.get("name")] : [], coils: [] }, true);
     if (given?.error || !given) { toast(given?.error ?? t("no_answer"), true); return; }
     toast(t("export.done", { count: number(given.crops), labelled: number(given.labelled), place: given.folder ?? "" }));
     if (given.id) location.assign(address("/api/exported", { id: given.id }));

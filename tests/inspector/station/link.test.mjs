@@ -47,10 +47,10 @@ test("no event comes twice, and what begins again comes from its begin", () => {
 });
 
 test("a connection that hangs is opened again each ten seconds, however seldom the page looks", () => {
-  const { link } = linked(), clock = Date.now;
+  const { link } = linked(), clock = performance.now;
   try {
     const began = link.opened;
-    for (const s of [4, 8.7, 10.9, 19.8, 21.3]) { Date.now = () => began + 1000 * s; link.look(); }
+    for (const s of [4, 8.7, 10.9, 19.8, 21.3]) { performance.now = () => began + 1000 * s; link.look(); }
     assert.equal(opened.length, 3);
-  } finally { Date.now = clock; }
+  } finally { performance.now = clock; }
 });
