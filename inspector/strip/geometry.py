@@ -33,6 +33,8 @@ class CameraTravel(msgspec.Struct):
     """Of that frame."""
     placeless: int = 0
     """Bad frames since, of whose headers nothing is believed: the next good frame shows where they lay."""
+    missing: int = 0
+    """Frames that never came since: they lie before the next one, if that is of this coil."""
     captured_ns: int = 0
     """When the last frame that found its place was captured, by the camera's clock; 0 in a state of before 0.4."""
 
@@ -40,7 +42,8 @@ class CameraTravel(msgspec.Struct):
         """Take up the place of the next frame."""
         self.boot, self.number, self.last_mm = header.boot, header.number, place.end_mm
         self.placed_mm = max(self.placed_mm, place.end_mm)
-        self.length_mm, self.placeless, self.captured_ns = length_mm, 0, header.captured_ns
+        self.length_mm, self.placeless, self.missing = length_mm, 0, 0
+        self.captured_ns = header.captured_ns
 
     def assume(self) -> None:
         """Take bad frames to have followed the last good one: nothing else is known."""

@@ -117,8 +117,7 @@ class CoilLane(msgspec.Struct):
 
     def unplaced_mm(self, begins_mm: float) -> float:
         """How much strip lost frames showed that have no place on this coil, whose next one is seen from there on."""
-        shown_mm = sum(self.reasons.values()) * self.track.length_mm
-        left_mm = max(0.0, shown_mm - (self.track.placed_mm - self.accounted_mm))
+        left_mm = self.track.missing * self.track.length_mm
         return left_mm - begins_mm if 0 < begins_mm <= left_mm else left_mm
 
     @property

@@ -140,7 +140,9 @@ class Strip:
             self._state.refuse(loss, turn.now_ns)
             return
         lane.lose(loss.reason, loss.count, turn.now_ns)
-        if loss.header is None and loss.end != "missing" and loss.reason != "order":
+        if loss.end == "missing":
+            lane.track.missing += loss.count
+        elif loss.header is None and loss.reason != "order":
             lane.track.placeless += loss.count
 
     def _report_lasting_losses(self, turn: Turn) -> None:

@@ -107,6 +107,7 @@ def test_overload_is_reported_like_any_loss(steps: list[Step]) -> None:
 @settings(max_examples=50)
 @given(STEPS, STEPS, st.randoms(use_true_random=False))
 @example([("overload", 1), ("overload", 1), ("coil", 1)], [("seen", 1)], Random(15))  # the other camera comes last
+@example([("overload", 1)], [("seen", 1), ("coil", 1)], Random(0))  # and the coil had ended without it
 def test_cameras_do_not_disturb_each_other(first: list[Step], second: list[Step], random: Random) -> None:
     """What two cameras miss and see on shared coils is what each would alone; a coil's totals are their sums."""
     alone = [

@@ -10,7 +10,7 @@ from inspector.records.events import CoilReport, Data, Defect, Missed, Weld
 from inspector.records.stages import Inspected
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM
-from tests.frames import LAST, header, inspected, missing, rejected
+from tests.frames import LAST, dropped, header, inspected, missing, rejected
 from tests.strips import THROUGH, gaps, missed, say, seen
 
 
@@ -95,6 +95,13 @@ def test_frames_that_are_lost_as_a_coil_ends(lost: int, head: int, at_most_mm: f
     reported = say(*frames(0, 5, "C"), missing(lost), *begun)
     (tail,) = [gap for gap in gaps(reported) if gap.coil == "C"]
     assert (tail.start_mm, tail.end_mm, tail.at_most_mm) == (50.0, 50.0, at_most_mm)
+
+
+def test_lost_frames_that_have_their_place_are_no_tail() -> None:
+    """Those that came and were shed as the line ran back, or came twice, lay where they say, not behind the end."""
+    shed = [dropped(header(5 + number, coil="C", start_mm=(3 - number) * LENGTH_MM)) for number in range(3)]
+    (tail,) = gaps(say(*frames(0, 5, "C"), *shed, rejected("order"), seen(8, coil="D", start_mm=0.0)))
+    assert (tail.start_mm, tail.end_mm, tail.at_most_mm) == (50.0, 50.0, 0.0)
 
 
 def test_a_restarted_camera_sees_no_weld() -> None:
