@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from inspector.config.geometry import ROUNDING_MM
+from inspector.config.motion import begins_again
 from inspector.records.events import CoilReport, CoilState, Missed
 from inspector.records.extent import Extent
 from inspector.records.frame import Header
@@ -223,14 +224,14 @@ class CoilSums(msgspec.Struct):
     def come_back(self, header: Header) -> tuple[float, int] | None:
         """Where the coil goes on under a camera that left it and is back, and the number there; None: it begins again.
 
-        It begins again where its position does; where the position is unknown, but for a few frames that named
-        another coil.
+        It begins again where its position does, or where it had run back off its head; where the position is
+        unknown, but for a few frames that named another coil.
         """
         left_mm = self.left_mm.pop(header.camera, 0.0)
         last_mm = self.left_last_mm.pop(header.camera, left_mm)
         boot, number = self.left_at.pop(header.camera, ("", 0))
         if header.start_mm is not None:
-            goes_on, number = header.start_mm >= last_mm / 2, header.number - 1
+            goes_on, number = last_mm > 0 and not begins_again(header.start_mm, last_mm), header.number - 1
         else:
             goes_on = header.boot == boot and 0 < header.number - number <= STRAY_FRAMES + 1
         return (left_mm, number) if left_mm and goes_on else None

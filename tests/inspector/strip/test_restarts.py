@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inspector.config.camera import CameraSection
@@ -30,6 +30,8 @@ DOWN = st.tuples(st.sampled_from(["kill", "stop"]), st.integers(0, 4))
 @pytest.mark.parametrize("encoder", [True, False])
 @settings(max_examples=100)
 @given(st.lists(st.one_of(STEPS.map(lambda steps: ("run", steps)), DOWN.map(lambda down: ("down", down))), max_size=5))
+@example([("run", [("seen", 1), ("back", 6), ("seen", 1)]), ("down", ("kill", 0))])  # before its head
+@example([("run", [("coil", 2), ("back", 6), ("seen", 1), ("coil", 0), ("coil", 2)])])
 def test_law_over_restarts(encoder: bool, parts: list[tuple[str, Any]]) -> None:
     """Killed or stopped anywhere, and started again while strip went on passing: no hole, no overlap."""
     camera, strip, ledger = Camera(encoder=encoder), Strip(CAMERAS[:1]), Ledger()

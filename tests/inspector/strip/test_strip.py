@@ -273,6 +273,24 @@ def test_a_coil_that_comes_by_again_from_its_head_is_inspected_again() -> None:
     assert gaps(events) == []
 
 
+@pytest.mark.parametrize("back_to", [-2, 0])
+def test_a_coil_that_ran_back_off_its_head_and_comes_by_again_is_inspected_again(back_to: int) -> None:
+    """Drawn back through the line, and run again behind another coil: its defects are reported, as a coil's own."""
+    strip = Strip(CAMERAS[:1], APART)
+    places = [*range(20), *range(18, back_to - 2, -1)]
+    first = [seen(n, start_mm=at * LENGTH_MM) for n, at in enumerate(places)]
+    begun = len(first)
+    other = [seen(begun + n, coil="D", start_mm=n * LENGTH_MM) for n in range(30)]
+    again = [seen(begun + 30 + n, SPOT, start_mm=n * LENGTH_MM) for n in range(20)]
+    events = [*say(*first, *other, *again, strip=strip), *strip(LAST).events]
+    ended = [event for event in events if isinstance(event, CoilReport) and event.state == "ended"]
+    assert [(report.coil, report.inspected_m, report.defects) for report in ended] == [
+        ("C", 0.2, {}),
+        ("D", 0.3, {}),
+        ("C", 0.2, {"dark": 20}),
+    ]
+
+
 def test_two_cameras_that_disagree_about_the_coil() -> None:
     """One says C, the other D, to the end: both coils have an account of their own, and each lacks the other camera."""
     strip = Strip(CAMERAS)
