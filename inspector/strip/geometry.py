@@ -5,6 +5,8 @@ Knows: positions along the travel. Must not know: what was seen there, what was 
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from inspector.config.motion import back_at_most_mm, begins_again
@@ -45,12 +47,24 @@ class CameraTravel(msgspec.Struct):
         self.length_mm, self.placeless, self.missing = length_mm, 0, 0
         self.captured_ns = header.captured_ns
 
-    def assume(self) -> None:
-        """Take bad frames to have followed the last good one: nothing else is known."""
-        self.last_mm += self.placeless * self.length_mm
-        self.number += self.placeless
+    @property
+    def assumed_mm(self) -> float:
+        """Where the bad frames end, if they followed the last good one."""
+        return self.last_mm + self.placeless * self.length_mm
+
+    def assume(self, to_mm: float = math.inf) -> None:
+        """Take bad frames, where they end at `to_mm` at most, to have followed the last good one: no more is known."""
+        frames = self.placeless
+        if self.assumed_mm > to_mm:
+            frames = min(frames, max(0, math.floor((to_mm - self.last_mm) / self.length_mm + SLACK)))
+        self.last_mm += frames * self.length_mm
         self.placed_mm = max(self.placed_mm, self.last_mm)
-        self.placeless = 0
+        self.skip(frames)
+
+    def skip(self, frames: int) -> None:
+        """Expect no place for some of the bad frames."""
+        self.number += frames
+        self.placeless -= frames
 
     def passed(self, header: Header) -> int | None:
         """How many frames lie between the last one and this; None where the camera counts from the beginning again."""

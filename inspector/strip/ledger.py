@@ -8,6 +8,7 @@ Knows: lengths, reasons, sums. Must not know: where a frame lies (that is geomet
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -68,6 +69,18 @@ class CoilLane(msgspec.Struct):
         if not self.reasons:
             self.lost_since_ns = now_ns
         self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    def take(self, frames: int) -> dict[str, int]:
+        """Take away the newest of its lost frames, and return them by reason."""
+        taken: dict[str, int] = {}
+        for reason, count in reversed([*self.reasons.items()]):
+            taken[reason] = min(count, frames - sum(taken.values()))
+        self.reasons = {
+            reason: count - taken[reason]
+            for reason, count in self.reasons.items()
+            if count == 0 or count > taken[reason]
+        }
+        return {reason: count for reason, count in taken.items() if count}
 
     def is_new(self, start_mm: float, end_mm: float) -> bool:
         """Whether any of a stretch was not inspected before."""
@@ -166,6 +179,8 @@ class CoilSums(msgspec.Struct):
     """What was missed under each of them, should it come back."""
     left_ns: int = 0
     """When the last of them left."""
+    ends_mm: dict[str, float] = {}
+    """Cameras that went on to the next coil, and how far this one can have reached under each of them."""
     is_ended: bool = False
     """It was reported as ended, because the inspector stopped or the cameras left it; it may go on."""
     is_estimated: bool = False
@@ -191,6 +206,7 @@ class CoilSums(msgspec.Struct):
         """Begin a camera's way along the coil with this frame, or go on with it where it came `back`."""
         self.cameras.add(header.camera)
         self.visitors.add(header.camera)
+        self.ends_mm.pop(header.camera, None)
         last_mm, number = back or (0.0, header.number - 1)
         absent_mm = self.absent_mm.pop(header.camera, 0.0)
         accounted_mm = max(absent_mm, last_mm)
@@ -214,6 +230,12 @@ class CoilSums(msgspec.Struct):
         come_mm = lane.track.placed_mm - lane.doubtful_mm
         if come_mm > self.farthest_mm:
             self.farthest_mm, self.certain_mm = come_mm, come_mm - lane.track.length_mm
+
+    @property
+    def end_mm(self) -> float:
+        """How far it reaches, once a camera has shown its end and no other strip behind it."""
+        ends_mm = max(self.ends_mm.values(), default=0.0)
+        return max(self.farthest_mm, ends_mm) if ends_mm >= self.certain_mm and self.ends_mm else math.inf
 
     def is_ahead(self, lane: CoilLane) -> bool:
         """Whether others saw strip of the coil that came under this camera without being seen."""

@@ -94,9 +94,9 @@ class Strip:
         Raises: ValueError when it cannot be read.
         """
         self._state = msgspec.json.decode(state, type=StripState)
-        for lane in self._lanes.values():
+        for camera, lane in self._lanes.items():
             lane.is_restored, lane.received_ns, lane.lost_since_ns = True, now_ns, now_ns
-            self._assume(lane)
+            self._state.assume(camera)
         for coil in self._coils.values():
             coil.left_ns = now_ns
         for refused in self._state.refused.values():
@@ -136,21 +136,23 @@ class Strip:
         lane = self._lanes.get(loss.camera)
         if loss.header is not None and loss.reason != "order":  # such a number had its place before
             lane, _ = self._place(loss.header, turn)
+        is_placeless = loss.header is None and loss.end != "missing" and loss.reason != "order"
         if lane is None:  # before the camera's first frame: that frame's position tells what was missed
-            self._state.refuse(loss, turn.now_ns)
+            self._state.refuse(loss.camera, {loss.reason: loss.count}, turn.now_ns)
             return
         lane.lose(loss.reason, loss.count, turn.now_ns)
-        if loss.end == "missing":
-            lane.track.missing += loss.count
-        elif loss.header is None and loss.reason != "order":
+        lane.track.missing += loss.count if loss.end == "missing" else 0
+        if is_placeless:
             lane.track.placeless += loss.count
 
     def _report_lasting_losses(self, turn: Turn) -> None:
         for camera, lane in self._lanes.items():
             if turn.now_ns - lane.lost_since_ns >= REPORT_AFTER_NS:
-                self._assume(lane)
+                self._state.assume(camera, self._state.shown_mm(lane, turn.now_ns - REPORT_AFTER_NS))
                 if lane.is_losing:
+                    later = lane.take(lane.track.placeless)
                     self._miss(camera, lane, lane.track.placed_mm, turn)
+                    lane.reasons, lane.lost_since_ns = later, turn.now_ns
 
     def _leave_the_dead(self, turn: Turn) -> None:
         unknown = self._lanes.keys() - self._cameras.keys()
@@ -261,12 +263,17 @@ class Strip:
         at_mm = welds.weld_mm(header, camera.footprint(header).length_mm, lane)
         if lane.is_restored and lane.track.recount(header, camera.numbers) == 0:
             lane.is_restored = False  # nothing passed unseen
-        coil = self._coils[lane.coil]
-        self._assume(lane)
+        coil, begins_mm = self._coils[lane.coil], header.start_mm or 0.0
+        self._state.hand_on(header.camera, turn.now_ns)
+        if 0 < begins_mm <= lane.track.placeless * lane.track.length_mm:  # the last of the bad frames lay there
+            lane.track.skip(round(begins_mm / lane.track.length_mm))
+        self._state.assume(header.camera)
+        if header.boot == lane.track.boot and not lane.is_restored and lane.leap is None:
+            coil.ends_mm[header.camera] = lane.track.placed_mm + lane.unplaced_mm(begins_mm)
         if at_mm is not None and not coil.is_ended and not coil.joined_behind:
             coil.joined_behind = name
             turn.events.append(welds.tail(lane, header.camera, name))
-        self._leave(header.camera, turn, begins_mm=header.start_mm or 0.0)
+        self._leave(header.camera, turn, begins_mm=begins_mm)
         return None if at_mm is None else (lane.coil, at_mm)
 
     def _leave(self, camera: str, turn: Turn, *, is_silent: bool = False, begins_mm: float = 0.0) -> None:
@@ -278,7 +285,7 @@ class Strip:
             coil.is_ended = False
             turn.events.append(coil.report("started"))
         if not coil.is_ended:
-            if lane.is_restored:
+            if lane.is_restored and lane.track.placed_mm < coil.end_mm:
                 lane.lose("down", 0, turn.now_ns)
             self._complete(camera, turn, is_silent=is_silent or is_short, begins_mm=begins_mm)
         coil.leave(camera, lane, turn.now_ns)
@@ -296,7 +303,8 @@ class Strip:
             lane.fall_back(lane.doubtful_mm)
             lane.leap.reasons["unconfirmed"] = 0
             self._settle(camera, lane, turn)
-        self._assume(lane)
+        self._state.assume(camera)
+        self._state.hand_on(camera, turn.now_ns)
         self._count(self._assembly(lane).leave(camera, self._joins), turn)
         farthest_mm = self._coils[lane.coil].farthest_mm
         falls_short = is_silent and lane.track.placed_mm < farthest_mm
@@ -307,11 +315,6 @@ class Strip:
             lane.track.placed_mm, lane.reasons = farthest_mm, {"silent": 0}
             self._miss(camera, lane, farthest_mm, turn)
 
-    def _assume(self, lane: CoilLane) -> None:
-        """Give bad frames the place behind the last good one."""
-        lane.track.assume()
-        self._coils[lane.coil].reach(lane)
-
     def _end(self, coil: CoilSums, turn: Turn) -> None:
         """End a coil; a camera that never came missed all of it."""
         for assembly in coil.assemblies.values():
@@ -319,6 +322,7 @@ class Strip:
         for camera in sorted(self._cameras.keys() - coil.visitors):
             start_mm = coil.absent_mm.get(camera, 0.0)
             if coil.farthest_mm > start_mm:
+                self._state.hand_on(camera, turn.now_ns)
                 why = self._state.why_absent(camera, turn.now_ns - SILENT_NS)
                 turn.events.append(coil.miss(camera, start_mm, coil.farthest_mm, why, is_estimated=coil.is_estimated))
                 coil.absent_mm[camera] = coil.farthest_mm

@@ -1,10 +1,12 @@
 """Frames that were refused: the strip under them is missed, with the reason."""
 
-from inspector.records.events import CoilReport
+import pytest
+
+from inspector.records.events import CoilReport, Data
 from inspector.records.stages import Loss
 from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, Strip
-from tests.coils import CAMERAS
-from tests.frames import rejected
+from tests.coils import CAMERAS, LENGTH_MM
+from tests.frames import LAST, header, inspected, rejected
 from tests.strips import gaps, missed, say, seen
 
 BAD = Loss("rejected", "crc", "top", 1)
@@ -47,3 +49,50 @@ def test_a_camera_of_which_all_frames_are_bad_was_not_silent() -> None:
         {"size": 1, "silent": 0},
         {"silent": 0},
     ]
+
+
+@pytest.mark.parametrize("head", [0, 2, 3])
+def test_bad_frames_before_a_coil_that_is_seen_behind_its_head_lay_there(head: int) -> None:
+    """As many of them as the next coil lacks of its head."""
+    places = enumerate([0.0, 10.0, *(head * LENGTH_MM + n * LENGTH_MM for n in range(3))])
+    frames = [seen(n + 3 * (n > 1), coil="C" if n < 2 else "D", start_mm=at_mm) for n, at_mm in places]
+    reported = [*say(*frames[:2], BAD, BAD, BAD, *frames[2:])]
+    assert gaps(reported)[0] == missed(20.0, 20.0 + (3 - head) * LENGTH_MM, crc=3)
+    assert [gap.end_mm for gap in gaps(reported)[1:]] == [head * LENGTH_MM] * (head > 0)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("lag", [0, 30])
+@pytest.mark.parametrize("bad", [0, 4])
+def test_a_camera_of_which_all_frames_are_bad_from_a_coils_end_on(bad: int, lag: int, is_restarted: bool) -> None:
+    """They lie on its coil up to where the other camera shows its end, and belong to the next from there on."""
+    strip, reported, frames = Strip(CAMERAS), list[Data](), 10
+    for turn in range(160):
+        arrivals = [BAD if turn >= frames - bad else seen(turn, start_mm=turn * LENGTH_MM)]
+        coil, place = ("B", 99 + turn) if turn < lag else ("C", turn - lag)
+        coil, place = (coil, place) if turn < lag + frames else ("D", turn - lag - frames)
+        arrivals.append(inspected(header(turn, "bottom", coil=coil, start_mm=place * LENGTH_MM)))
+        reported += say(*arrivals, strip=strip, now_ns=turn * REPORT_AFTER_NS // 10)
+        if is_restarted and turn == frames + lag + 2:
+            state, strip = strip.state(), Strip(CAMERAS)
+            strip.restore(state, turn * REPORT_AFTER_NS // 10)
+    reported += strip(LAST).events
+    on_c = [gap for gap in gaps(reported) if gap.coil == "C"]
+    assert sum(gap.end_mm - gap.start_mm for gap in on_c) == bad * LENGTH_MM
+    assert sum(gap.reasons["crc"] for gap in on_c) == bad
+    (on_d,) = [gap for gap in gaps(reported) if gap.coil == "D"]
+    assert on_d.reasons == {"crc": 150} and (on_d.start_mm, on_d.end_mm) == (0.0, (150 - lag) * LENGTH_MM)
+    ended = {event.coil: event for event in reported if isinstance(event, CoilReport) and event.state == "ended"}
+    assert (ended["C"].length_m, ended["C"].inspected_m, ended["C"].frames) == (0.1, 0.2 - bad / 100, 20 - bad)
+
+
+def test_a_camera_is_good_again_on_the_next_coil_over_a_restart() -> None:
+    """Its bad frames of there are no strip of the coil before, nor did any pass unseen."""
+    strip, after = Strip(CAMERAS), Strip(CAMERAS)
+    bottom = [inspected(header(n, "bottom", coil="CD"[n // 3], start_mm=n % 3 * LENGTH_MM)) for n in range(6)]
+    say(*(seen(number, start_mm=number * LENGTH_MM) for number in range(3)), BAD, *bottom, BAD, BAD, strip=strip)
+    after.restore(strip.state(), 0)
+    reported = say(seen(6, coil="D", start_mm=3 * LENGTH_MM), seen(7, coil="D", start_mm=4 * LENGTH_MM), strip=after)
+    assert gaps(reported) == [missed(0.0, 3 * LENGTH_MM, coil="D")]
+    ended = reported[0]
+    assert isinstance(ended, CoilReport) and (ended.coil, ended.length_m, ended.missed_m) == ("C", 0.03, 0.0)

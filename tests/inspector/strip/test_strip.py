@@ -1,6 +1,7 @@
 """The strip: for any mix of frames, losses, jumps and restarts, every millimetre is inspected or reported as missed."""
 
 from collections import Counter
+from itertools import dropwhile
 from random import Random
 
 import msgspec
@@ -108,12 +109,17 @@ def test_overload_is_reported_like_any_loss(steps: list[Step]) -> None:
 @given(STEPS, STEPS, st.randoms(use_true_random=False))
 @example([("overload", 1), ("overload", 1), ("coil", 1)], [("seen", 1)], Random(15))  # the other camera comes last
 @example([("overload", 1)], [("seen", 1), ("coil", 1)], Random(0))  # and the coil had ended without it
+@example([("seen", 1), ("seen", 1), ("seen", 1), ("coil", 1)], [("crc", 1)], Random(22))  # refused before that
 def test_cameras_do_not_disturb_each_other(first: list[Step], second: list[Step], random: Random) -> None:
-    """What two cameras miss and see on shared coils is what each would alone; a coil's totals are their sums."""
-    alone = [
+    """What two cameras miss and see on shared coils is what each would alone; a coil's totals are their sums.
+
+    Frames that are refused before a camera's first good one are on no coil.
+    """
+    sent = [
         [arrival for step in steps for arrival in camera.do(step) if arrival_camera(arrival)]
         for camera, steps in ((Camera("top"), first), (Camera("bottom", encoder=False), second))
     ]
+    alone = [[*dropwhile(lambda arrival: isinstance(arrival, Loss) and not arrival.header, of)] for of in sent]
     both, left = list[Arrival](), [list(reversed(arrivals)) for arrivals in alone]
     while any(left):
         both.append(random.choice([arrivals for arrivals in left if arrivals]).pop())
