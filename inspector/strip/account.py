@@ -6,6 +6,7 @@ Knows: lanes and sums. Must not know: the rules.
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 
 import msgspec
 
@@ -20,7 +21,12 @@ UNNAMED = "unnamed"
 """The coil of frames whose header names none; the next one has a number while cameras are on this one still."""
 
 REMEMBERED = 4
-"""Coils that all cameras have left whose accounts are kept, should frames name them again."""
+"""Coils that all cameras have seen and left whose accounts are kept, should frames name them again."""
+AWAITED = 20
+"""Coils that some camera has not seen whose accounts are kept: the pieces that may lie between two cameras.
+
+Where one is dead, all coils are such.
+"""
 
 
 class Absence(msgspec.Struct):
@@ -118,14 +124,24 @@ def forget(coils: dict[str, CoilSums], coil: CoilSums) -> None:
             before.followed_by = coil.followed_by
 
 
-def remember(coils: dict[str, CoilSums], coil: CoilSums) -> None:
-    """Keep the account of a coil that all cameras have left: one frame with a wrong name must not cost it."""
+def newest(coils: dict[str, CoilSums]) -> int:
+    """Return the number of the coil that began last."""
+    return max((coil.begun for coil in coils.values()), default=0)
+
+
+def remember(coils: dict[str, CoilSums], coil: CoilSums, cameras: Set[str]) -> None:
+    """Keep the account of a coil that all have left: one frame with a wrong name must not cost it.
+
+    Those that one of the `cameras` has not seen have a place of their own.
+    """
     coil.is_ended = True
     forget(coils, coil)
     if not coil.is_nameless:
         coils[coil.name] = coil  # the last one now
     gone = [name for name, known in coils.items() if known.is_ended and not known.cameras]
-    for name in gone[:-REMEMBERED]:
+    awaited = [name for name in gone if not cameras <= coils[name].visitors]
+    seen = [name for name in gone if name not in awaited]
+    for name in (*seen[:-REMEMBERED], *awaited[:-AWAITED]):
         del coils[name]
 
 
@@ -135,15 +151,19 @@ def silent(state: StripState, for_ns: int) -> list[str]:
     return [camera for camera, lane in state.lanes.items() if last_ns - lane.received_ns >= for_ns]
 
 
-def is_late(state: StripState, coil: CoilSums, header: Header, dead_ns: int) -> bool:
+def is_late(state: StripState, coil: CoilSums, header: Header, lane: CoilLane | None, dead_ns: int) -> bool:
     """Whether a frame may be of the passage of a coil that others saw and left, where its camera never came to it.
 
-    Once they had sent for `dead_ns` behind it, its camera was dead: from its head on the coil comes by again.
+    Once they had sent for `dead_ns` behind it, its camera was dead: from its head on the coil comes by again. Not where
+    the camera's `lane` until now shows that it sent meanwhile, and no other saw that lane's coil begin behind this one.
     """
     if header.camera in coil.visitors:
         return False
-    last_ns = max((lane.received_ns for lane in state.lanes.values()), default=0)
-    return last_ns - coil.left_ns < dead_ns or not begins_again(header.start_mm or 0.0, coil.farthest_mm)
+    last_ns = max((known.received_ns for known in state.lanes.values()), default=0)
+    if last_ns - coil.left_ns < dead_ns or not begins_again(header.start_mm or 0.0, coil.farthest_mm):
+        return True
+    before = state.coils.get(lane.coil) if lane is not None and last_ns - lane.received_ns < dead_ns else None
+    return before is not None and (before.begun < coil.begun or before.visitors == {header.camera})
 
 
 def settled(state: StripState) -> dict[tuple[str, str], float]:

@@ -165,6 +165,8 @@ class CoilSums(msgspec.Struct):
     """That are on it or were."""
     is_nameless: bool = False
     """No frame names it."""
+    begun: int = 0
+    """The later it began, the higher."""
     followed_by: str = ""
     """The nameless coil behind it, once a camera has come there."""
     absent_mm: dict[str, float] = {}

@@ -20,6 +20,7 @@ import msgspec
 from inspector.records.commands import Answer, RollsChanged
 from inspector.records.events import CoilReport, Data, Defect, Repeat, RepeatState
 from inspector.records.stages import Findings
+from inspector.strip.account import AWAITED
 from inspector.strip.chances import Search
 from inspector.strip.marks import KeptMark, Mark
 from inspector.strip.rolls import suspects, table
@@ -27,9 +28,6 @@ from inspector.strip.settings import RepeatSection, RollSection
 from inspector.strip.track import RepeatingMark, Track
 from inspector.strip.tracks import Kept, Tracks
 from inspector.words import counted
-
-REMEMBERED = 4
-"""Coils whose heads are kept in addition to the newest: another camera may still be on one, or frames name it again."""
 
 
 class _Unsearched(msgspec.Struct):
@@ -49,7 +47,10 @@ class _State(msgspec.Struct):
     """What goes on after a restart."""
 
     head_mm: dict[str, float] = {}
-    """Where on the line each coil under the cameras begins: positions of the line go on over a weld."""
+    """Where on the line each coil begins: positions of the line go on over a weld.
+
+    Of the newest and those before it that another camera may still be on, or have to come to, or frames name again.
+    """
     reached_mm: float = 0.0
     """How far the line has come."""
     settled_mm: dict[str, float] = {}
@@ -171,7 +172,7 @@ class Repeats:
         goes_on = coil in state.head_mm and not report.begins
         if not goes_on:
             others = {name: head_mm for name, head_mm in state.head_mm.items() if name != coil}
-            state.head_mm = {**dict(list(others.items())[-REMEMBERED:]), coil: state.reached_mm}
+            state.head_mm = {**dict(list(others.items())[-AWAITED:]), coil: state.reached_mm}
         if not goes_on or coil != self._newest.coil:
             state.unsearched.append(_Unsearched(coil, begins=True, is_another=report.begins))
 

@@ -23,7 +23,7 @@ from inspector.records.events import Defect
 from inspector.records.frame import Header
 from inspector.records.stages import Findings, Inspected, Loss, Placed
 from inspector.strip import welds
-from inspector.strip.account import StripState, Turn, crowded, is_late, nameless, remember, settled, silent
+from inspector.strip.account import StripState, Turn, crowded, is_late, nameless, newest, remember, settled, silent
 from inspector.strip.defects import Assembly, JoinGap, Joins
 from inspector.strip.geometry import Place, expected_mm, place, runs_back
 from inspector.strip.leaps import Stretch, leap
@@ -229,7 +229,7 @@ class Strip:
     def _lane(self, header: Header, length_mm: float, turn: Turn) -> CoilLane:
         """The camera's lane on the header's coil; it may have to leave another coil first."""
         start_mm = header.start_mm
-        lane = self._lanes.get(header.camera)
+        lane = last = self._lanes.get(header.camera)
         begins = lane is not None and start_mm is not None and begins_again(start_mm + lane.set_back_mm, lane.come_mm)
         name = header.coil or nameless(self._coils, lane, header.camera, begins=begins)
         # where coils have no names, another one has come when the position begins again
@@ -244,9 +244,10 @@ class Strip:
         coil = self._coils.get(name)
         back = coil.come_back(header) if coil and lane is None else None
         if coil is not None and coil.is_ended and not coil.cameras and back is None:
-            coil = coil if is_late(self._state, coil, header, SILENT_NS) else None
+            coil = coil if is_late(self._state, coil, header, last, SILENT_NS) else None
         if coil is None or coil.is_ended:
-            coil = self._coils[name] = coil or CoilSums(name, is_nameless=not header.coil)
+            begun = newest(self._coils) + 1
+            coil = self._coils[name] = coil or CoilSums(name, is_nameless=not header.coil, begun=begun)
             coil.is_ended = False
             turn.events.append(coil.report("started"))
         if lane is None:
@@ -294,7 +295,7 @@ class Strip:
         if not coil.cameras:
             if not coil.is_ended:
                 self._end(coil, turn)
-            remember(self._coils, coil)
+            remember(self._coils, coil, self._cameras.keys())
 
     def _complete(self, camera: str, turn: Turn, *, is_silent: bool, begins_mm: float = 0.0) -> None:
         """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""

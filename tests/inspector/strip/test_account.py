@@ -1,13 +1,14 @@
-"""Which coil a frame without a name lies on."""
+"""Which coil a frame without a name lies on, and what is kept of coils that cameras have left."""
 
 from collections import Counter
 
 import pytest
 
 from inspector.records.events import CoilReport, Data, Defect
-from inspector.strip.account import UNNAMED
+from inspector.records.stages import Inspected
+from inspector.strip.account import AWAITED, REMEMBERED, UNNAMED, totals
 from inspector.strip.settings import DefectSection
-from inspector.strip.strip import Strip
+from inspector.strip.strip import SILENT_NS, Strip
 from tests.coils import CAMERAS, LENGTH_MM
 from tests.frames import LAST, header, inspected
 from tests.strips import SPOT, gaps, say
@@ -37,3 +38,48 @@ def test_coils_without_names_under_two_cameras(lag: int) -> None:
     assert gaps(reported) == []
     spots = Counter(event.coil for event in reported if isinstance(event, Defect) and event.is_whole)
     assert spots == {UNNAMED: 40, f"{UNNAMED}-2": 20}
+
+
+def piece(number: int, camera: str, count: int = 0) -> Inspected:
+    """The frame of a short piece, the camera's `count`th."""
+    return inspected(header(count, camera, coil=f"P{number}", start_mm=0.0), SPOT)
+
+
+@pytest.mark.parametrize("pause_ns", [0, SILENT_NS // 4])
+@pytest.mark.parametrize("between", [3, AWAITED // 2])
+def test_pieces_between_two_cameras(between: int, pause_ns: int) -> None:
+    """Each goes on under its second camera with the sums of the first, however long it takes to come there."""
+    strip, reported = Strip(CAMERAS, APART), list[Data]()
+    for step in range(3 * between):
+        both = piece(step + between, "top", step), piece(step, "bottom", step)
+        reported += say(*both, strip=strip, now_ns=step * pause_ns)
+        if step == between:
+            strip, before = Strip(CAMERAS, APART), strip
+            strip.restore(before.state(), step * pause_ns)
+    begun = Counter(event.coil for event in reported if isinstance(event, CoilReport) and event.begins)
+    assert begun == {f"P{number}": 1 for number in range(4 * between)}
+    ended = {event.coil: event for event in reported if isinstance(event, CoilReport) and event.state == "ended"}
+    through = [ended[f"P{number}"] for number in range(between, 3 * between - 1)]
+    assert {(coil.frames, coil.length_m, coil.defects["dark"]) for coil in through} == {(2, 0.01, 2)}
+
+
+def test_what_is_kept_of_pieces_is_bounded() -> None:
+    """A dead camera awaits no more than may lie between two; coils that all have seen take no place of these."""
+    strip = Strip(CAMERAS)
+    say(*[piece(number, "top", number) for number in range(3 * AWAITED)], strip=strip)
+    assert list(totals(strip.state())) == [f"P{number}" for number in range(2 * AWAITED - 1, 3 * AWAITED)]
+    for number in range(2 * AWAITED, 4 * AWAITED):
+        reported = say(piece(number, "bottom", number), piece(number + AWAITED, "top", number + AWAITED), strip=strip)
+        assert [event.coil for event in reported if isinstance(event, CoilReport) and event.begins] == [
+            f"P{number + AWAITED}"
+        ]
+        assert len(totals(strip.state())) <= AWAITED + REMEMBERED + 2
+
+
+def test_a_camera_that_ran_past_a_coil_does_not_await_it() -> None:
+    """It was on the next one meanwhile: a coil of that name, under it at first, is another."""
+    strip = Strip(CAMERAS)
+    say(piece(1, "top"), piece(2, "top", 1), piece(2, "bottom"), strip=strip)
+    say(piece(2, "top", 2), piece(2, "bottom", 1), strip=strip, now_ns=2 * SILENT_NS)
+    reported = say(piece(1, "bottom", 2), strip=strip, now_ns=2 * SILENT_NS)
+    assert [event.coil for event in reported if isinstance(event, CoilReport) and event.begins] == ["P1"]

@@ -93,6 +93,23 @@ def test_marks_count_on_the_coil_that_they_lie_on(late: int, on_next: int, later
     assert len({event.id for event in found}) == 1
 
 
+def test_a_roll_s_marks_on_pieces_that_lie_between_two_cameras() -> None:
+    """The second camera sees them ten pieces later, each as long as it is: the roll is found from piece to piece."""
+    stage, found = Repeats(RepeatSection(), ROLLS), list[Repeat]()
+    long_mm = [1300.0 + 170.0 * (number % 3) for number in range(30)]
+    heads_mm = [sum(long_mm[:number]) for number in range(30)]
+    turns = {int(np.searchsorted(heads_mm, at * PERIOD_MM, "right")) - 1: at for at in range(20)}
+    for newest, at in enumerate(range(-10, 20)):
+        events, reached_mm = list[Data]([begins(f"P{newest}")]), {(f"P{newest}", "top"): long_mm[newest]}
+        if at >= 0:
+            events.append(msgspec.structs.replace(begins(f"P{at}"), inspected_m=1.0))
+            events += [mark(turns[at], f"P{at}", head_mm=heads_mm[at])] if at in turns else []
+            reached_mm[f"P{at}", "bottom"] = long_mm[at]
+        found += repeats_of(stage, Findings(closed_ns=0, events=tuple(events), reached_mm=reached_mm))
+    assert {event.id for event in found} == {"m0"} and {round(event.period_mm) for event in found} == {1500}
+    assert len({event.coil for event in found}) > 10
+
+
 def test_marks_that_convince_over_a_weld_count_each_on_its_coil() -> None:
     """Found with its first mark behind a weld, it has one there; the two before it lie on the other coil."""
     stage = Repeats(RepeatSection(), ROLLS)
