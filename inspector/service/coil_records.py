@@ -33,6 +33,8 @@ log = logging.getLogger("inspector")
 
 NEIGHBOURS = 2
 """Newest coils that have theirs, which show that those before have: two under the cameras may end in any order."""
+PIECES = 20
+"""May lie between two cameras (`strip.account`): they have theirs when the one before them ends under the last."""
 MOST_LACKING = 100
 """Newest coils looked at: those of a journal from before there were records stay without."""
 REMEMBERED = 8
@@ -91,21 +93,22 @@ class CoilRecords:
 
     def _make_up(self) -> None:
         with History(self._rules[-1]) as history:
-            lacking = self._lacking(history, history.coils())
+            lacking = self._lacking(history, history.coils(), NEIGHBOURS + PIECES)
         self._record_all(lacking)
 
     def _make(self, coil: str) -> None:
         with History(self._rules[-1]) as history:
-            lacking = self._lacking(history, [passage for passage in history.coils() if passage.coil == coil])
+            of_name = [passage for passage in history.coils() if passage.coil == coil]
+            lacking = self._lacking(history, of_name, NEIGHBOURS)
         self._record_all(lacking)
 
-    def _lacking(self, history: History, passages: Sequence[Passage]) -> list[Passage]:
-        """Those of some coils that ended and have no record, back to the newest that have theirs; oldest first."""
+    def _lacking(self, history: History, passages: Sequence[Passage], enough: int) -> list[Passage]:
+        """Those of some coils that ended and have no record, back to `enough` that have theirs; oldest first."""
         lacking, recorded = list[Passage](), 0
         for passage in passages[: -MOST_LACKING - 1 : -1]:
             if (passage.first_seq, passage.ended) not in self._made and _lacks(history, passage):
                 lacking.insert(0, passage)
-            elif passage.is_over and (recorded := recorded + 1) == NEIGHBOURS:
+            elif passage.is_over and (recorded := recorded + 1) == enough:
                 break
         return lacking
 

@@ -93,6 +93,18 @@ def test_all_that_ended_while_a_record_was_made_have_theirs(tmp_path: Path) -> N
     journal.close()
 
 
+def test_a_piece_that_ends_once_more_behind_others_has_its_record(tmp_path: Path) -> None:
+    """Short pieces have a record when they leave the first camera: a process that died meanwhile owes only the last."""
+    journal, names = new_journal(tmp_path / "journal"), [f"P{number}" for number in range(11)]
+    for name in names:
+        journal.record([reported(name, "started"), reported(name, "ended", 1.0)])
+    assert len(made(tmp_path, journal)) == 11
+    journal.record([reported("P0", "started", 1.0), reported("P0", "ended", 2.0)])
+    assert [(record.coil, record.length_m) for record in made(tmp_path, journal)] == [("P0", 2.0)]
+    assert made(tmp_path, journal) == []
+    journal.close()
+
+
 @pytest.mark.parametrize("fault", [JournalError("the disk is away"), ZeroDivisionError("a bug")])
 def test_a_record_whose_making_failed_is_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: Exception
