@@ -33,8 +33,8 @@ from inspector.words import counted
 
 MOST_REPEATS = 1000
 """The oldest are forgotten beyond that."""
-RUNNING = 2
-"""Coils are under the cameras at once at most, where one is welded to the next."""
+RUNNING = 20
+"""Coils are under the cameras at once at most: two where one is welded to the next, more where pieces are short."""
 MOST_EARLY = 16
 """The oldest are forgotten beyond that: a record is made within seconds, and has the decisions of before."""
 REFUSED: Ne107 = "maintenance_required"

@@ -158,6 +158,14 @@ def test_a_decision_of_a_coil_that_runs_is_not_for_one_of_its_name(is_late: bool
     assert states(desk.follow(ended, graded("hold", "A"), decision("A", "release"))) == ["returned"]
 
 
+def test_a_decision_of_a_short_piece_that_runs_is_not_for_one_of_its_name() -> None:
+    """Several run at once, under as many cameras: the first of them runs on when the last begins."""
+    desk, pieces = Desk(GRADE), [f"P{number}" for number in range(10)]
+    desk.follow(reported("P0", "started"), reported("P0", "ended", 5.0), graded("block", "P0"))
+    desk.follow(*[reported(name, "started") for name in pieces])
+    assert desk.follow(decision("P0", "release"), after_ms=60_000) == []
+
+
 @pytest.mark.parametrize("is_known", [False, True])
 def test_a_decision_that_comes_before_the_record(is_known: bool) -> None:
     """A person may look at a coil sooner than its record is made, or while it is: the decision takes the grade's place.
