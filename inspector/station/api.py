@@ -48,7 +48,7 @@ OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged, Relabel)
 """What an operator may ask of a line; the rest takes an engineer."""
 MOST_BYTES = 20_000
 READERS, COMMANDS, FILES = 2, 8, 4
-"""At once: who reads coils must not keep who commands waiting."""
+"""At once, of a line: who reads coils must not keep who commands waiting."""
 LOOK_S = 2.0
 """How often a stream looks whether who reads it still may."""
 STUCK_S = 10.0
@@ -60,8 +60,7 @@ class Api:
 
     def __init__(self, watches: Mapping[str, Watch]) -> None:
         self._watches = watches
-        self._readers, self._commands = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(COMMANDS)
-        self._files = anyio.CapacityLimiter(FILES)
+        self._readers, self._commands, self._files = (turns(watches, most) for most in (READERS, COMMANDS, FILES))
 
     async def health(self, request: Request) -> Response:
         """200 while the station lives, whatever becomes of its lines; 503 where its pages lack what came from one."""
@@ -86,13 +85,12 @@ class Api:
         span_mm, screen_mm = (_number(asked, "from_mm"), _number(asked, "to_mm")), _number(asked, "screen_mm")
         passed = asked.get("since", ""), asked.get("until", "")
         found = partial(watch.backdrop.tiles, archive, asked.get("coil", ""), span_mm, screen_mm, passed)
-        return answered(await run_sync(found, limiter=self._readers))
+        return answered(await run_sync(found, limiter=self._readers[watch.line.name]))
 
     async def strip_tile(self, request: Request) -> Response:
         """One of them."""
-        archive = watch_of(self._watches, request).line.archive
-        path = backdrop.picture(archive, request.query_params.get("image", "")) if archive else None
-        return await file_of(path, "image/jpeg", self._files)
+        line, image = watch_of(self._watches, request).line, request.query_params.get("image", "")
+        return await file_of(backdrop.picture, line.archive, image, "image/jpeg", self._files[line.name])
 
     async def command(self, request: Request) -> Response:
         """Ask something of a line, and return its answer."""
@@ -100,7 +98,7 @@ class Api:
         command = _command(await read_json(request), who)
         try:
             given = partial(ask, watch.line.commands, command, key=watch.line.key)
-            answer: Answer = await run_sync(given, limiter=self._commands)
+            answer: Answer = await run_sync(given, limiter=self._commands[watch.line.name])
         except NoAnswer as error:
             raise HTTPException(504, str(error)) from error
         except InspectorError as error:
@@ -174,15 +172,31 @@ async def read_json(request: Request) -> dict[str, object]:
         raise HTTPException(400, f"{error}; expected a command as JSON.") from error
 
 
-async def file_of(path: Path | None, kind: str, limiter: anyio.CapacityLimiter) -> Response:
-    """A file of the archive, read at once: it may be replaced or removed meanwhile.
+def turns(watches: Mapping[str, Watch], most: int) -> dict[str, anyio.CapacityLimiter]:
+    """How many may at once, of each line: one that is away, or whose disk hangs, keeps no other one's waiting."""
+    return {name: anyio.CapacityLimiter(most) for name in watches}
+
+
+async def file_of(
+    found: Callable[[Path, str], Path | None],
+    archive: Path | None,
+    name: str,
+    kind: str,
+    limiter: anyio.CapacityLimiter,
+) -> Response:
+    """A file of the archive, read at once: it may be replaced or removed meanwhile. `found` looks for it on a thread.
 
     Raises: HTTPException where it is not there.
     """
-    try:
-        content = await run_sync(path.read_bytes, limiter=limiter) if path else None
-    except OSError:
-        content = None
+
+    def read() -> bytes | None:
+        try:
+            path = found(archive, name) if archive else None
+            return path.read_bytes() if path else None
+        except OSError:
+            return None
+
+    content = await run_sync(read, limiter=limiter)
     if content is None:
         raise HTTPException(404, "the archive has no such picture (any more).")
     return Response(content, media_type=kind, headers={"cache-control": "private, max-age=3600"})

@@ -29,11 +29,11 @@ from starlette.responses import FileResponse, Response
 
 from inspector.archive import review
 from inspector.commands import ask
-from inspector.errors import InspectorError
+from inspector.errors import InspectorError, NoAnswer
 from inspector.records.commands import Relabel
 from inspector.refusal import explained
 from inspector.station import gallery
-from inspector.station.api import answered, read_json, watch_of
+from inspector.station.api import answered, read_json, turns, watch_of
 from inspector.station.gallery import Gallery, GalleryQuery, GalleryTile
 from inspector.station.opinions import OpinionReader
 from inspector.station.watch import Watch
@@ -43,7 +43,8 @@ MOST_SHOWN, MOST_AT_ONCE = 300, 32
 """Tiles in an answer; labels in a request: of more the page makes several."""
 LONGEST = 12
 """Digits of a tile's place."""
-AT_ONCE = 8
+READERS, AT_ONCE = 2, 8
+"""Of a line."""
 WAIT_S = 15.0
 """How long a label may wait for the line: it writes one at a time."""
 
@@ -88,7 +89,8 @@ class Review:
         self._watches, self._exports = watches, exports
         self._galleries = {name: Gallery() for name in watches}
         self._stated = {name: OpinionReader() for name in watches}
-        self._readers, self._labels, self._writers = map(anyio.CapacityLimiter, (2, AT_ONCE, 1))
+        self._readers, self._labels = turns(watches, READERS), turns(watches, AT_ONCE)
+        self._writer = anyio.CapacityLimiter(1)  # of all lines: one training set is kept
         self._made: tuple[str, Path, tempfile.TemporaryDirectory[str]] | None = None
         """The newest training set that can be fetched: its id, the file, its folder."""
 
@@ -100,7 +102,8 @@ class Review:
         if not (begin.isdecimal() and len(begin) <= LONGEST):
             raise HTTPException(400, f"from is {begin[:20]!r}; expected a whole number from 0 on.")
         wanted = _read(asked, GalleryQuery, strict=False)
-        return answered(await run_sync(self._shown, watch, wanted, int(begin), limiter=self._readers))
+        shown = await run_sync(self._shown, watch, wanted, int(begin), limiter=self._readers[watch.line.name])
+        return answered(shown)
 
     def _shown(self, watch: Watch, wanted: GalleryQuery, begin: int) -> dict[str, Any]:
         line = watch.line
@@ -124,29 +127,9 @@ class Review:
         watch, who = watch_of(self._watches, request), request.state.who
         asked = _read(await read_json(request), Labels)
         orders = [_order(item, asked, who.name or asked.operator) for item in asked.items]
-        done = await asyncio.gather(*(self._give(watch, order) for order in orders))
+        give, turn = partial(_give, watch, unanswered=[]), self._labels[watch.line.name]
+        done = await asyncio.gather(*(run_sync(give, order, limiter=turn) for order in orders))
         return answered(done, 200 if all(given.is_done for given in done) else 409)
-
-    async def _give(self, watch: Watch, order: Relabel) -> Given:
-        try:
-            answer = await run_sync(
-                partial(ask, watch.line.commands, order, WAIT_S, key=watch.line.key), limiter=self._labels
-            )
-            is_done, message = answer.is_done, answer.message
-        except InspectorError as error:
-            is_done, message = False, str(error)
-        archive = watch.line.archive
-        tile = await run_sync(gallery.one, archive, order.coil, order.defect) if archive else None
-        stands = tile.label.time if tile and tile.label else ""
-        return Given(
-            coil=order.coil,
-            defect=order.defect,
-            is_done=is_done,
-            is_conflict=not is_done and tile is not None and stands != order.seen,
-            wanted=order.label,
-            message=message,
-            tile=tile,
-        )
 
     async def export(self, request: Request) -> Response:
         """Make a training set of what is chosen; it is fetched by its id, or lies in the configured folder."""
@@ -154,7 +137,7 @@ class Review:
         if watch.line.archive is None:
             raise HTTPException(409, f"line {watch.line.name} keeps no archive; expected one.")
         try:
-            return answered(await run_sync(self._export, watch, choice, limiter=self._writers))
+            return answered(await run_sync(self._export, watch, choice, limiter=self._writer))
         except review.NoneChosen as error:
             raise HTTPException(409, "no picture is like that, so there is no training set. Choose more.") from error
         except OSError as error:
@@ -185,6 +168,31 @@ class Review:
         if self._made is None or request.query_params.get("id") != self._made[0]:
             raise HTTPException(410, "this training set is no longer there. Make it again.")
         return FileResponse(self._made[1], media_type="application/zip", filename=self._made[1].name)
+
+
+def _give(watch: Watch, order: Relabel, unanswered: list[NoAnswer]) -> Given:
+    """Give a label. Where one of its request had no answer, and the line gives no sign, the others are not given."""
+    line = watch.line
+    try:
+        if unanswered and not watch.is_answering():
+            raise NoAnswer(f"line {line.name} does not answer; nothing was done. Label again once it does.")
+        answer = ask(line.commands, order, WAIT_S, key=line.key)
+        is_done, message = answer.is_done, answer.message
+    except InspectorError as error:
+        if isinstance(error, NoAnswer):
+            unanswered.append(error)
+        is_done, message = False, str(error)
+    tile = gallery.one(line.archive, order.coil, order.defect) if line.archive else None
+    stands = tile.label.time if tile and tile.label else ""
+    return Given(
+        coil=order.coil,
+        defect=order.defect,
+        is_done=is_done,
+        is_conflict=not is_done and tile is not None and stands != order.seen,
+        wanted=order.label,
+        message=message,
+        tile=tile,
+    )
 
 
 def _order(item: ReviewItem, asked: Labels, operator: str) -> Relabel:
