@@ -19,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -87,7 +87,7 @@ def build(settings: StationSection, lines: Mapping[str, Line]) -> Starlette:
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     middleware = [Middleware(HostGuard, allows=_allows(settings)), Middleware(Sessions, secret=access.secret)]
-    faults = {InspectorError: _failed, HTTPException: _refused}
+    faults = {InspectorError: _failed, HTTPException: _refused, ClientDisconnect: _unread}
     app = Starlette(routes=routes, middleware=middleware, exception_handlers=faults, lifespan=life)
     app.state.end_streams = end_streams
     return app
@@ -223,6 +223,11 @@ def _allows(settings: StationSection) -> Callable[[str], bool]:
 
 async def _failed(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 404 if request.method == "GET" else 503)
+
+
+async def _unread(request: Request, error: Exception) -> Response:
+    """Who sent half a request and went gets no answer, and is no fault of ours."""
+    return Response(status_code=400)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

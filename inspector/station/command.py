@@ -22,7 +22,7 @@ log = logging.getLogger("inspector")
 
 NEEDED = ("starlette", "uvicorn", "argon2", "itsdangerous")
 MOST_REQUESTS = 300
-"""At once, streams of browsers included; more are answered 503."""
+"""Connections at once, streams of browsers included; where all of them wait for answers, more are answered 503."""
 GRACE_S = 3
 NICE = 10
 """Whatever browsers ask for, the lines of this machine come first."""
@@ -69,6 +69,7 @@ def _serve(path: Path, bind: str | None) -> int:
 
     from inspector.station import lines, settings
     from inspector.station.app import build
+    from inspector.station.connection import Connection
     from inspector.station.server import Server
 
     if os.getpriority(os.PRIO_PROCESS, 0) < NICE:  # the unit has it so, and forbids the call
@@ -91,6 +92,7 @@ def _serve(path: Path, bind: str | None) -> int:
         ssl_keyfile=station.certificate_key or None,
         limit_concurrency=MOST_REQUESTS,
         timeout_graceful_shutdown=GRACE_S,
+        http=Connection,
         ws="none",
         log_config=None,
     )

@@ -1,0 +1,86 @@
+"""A browser's connection: how long it may keep the station waiting, and which one makes room for the next.
+
+Laws: a client that holds any number of connections open keeps no other out. Where there are too many, a newcomer takes
+the place of the oldest that has not asked anything whole, then of the oldest that does not take its answer; each of
+those ends by itself, too. One that is owed an answer, or reads its stream, stays.
+
+Knows: uvicorn's HTTP. Must not know: what is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+LOOK_S = 5.0
+PATIENCE_S = 10.0
+"""A request, head and body, is here after so long, and of an answer something is taken."""
+
+
+class Connection(H11Protocol):
+    """One of them; uvicorn itself waits for a first request, and for the rest of any, for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+        """Begin to look at it."""
+        super().connection_made(transport)
+        self._left_bytes = 0
+        """Of its answers, at the last look."""
+        self._since_s = self.loop.time()
+        """When it came, had an answer, or took some of one."""
+        self._timer = self.loop.call_later(LOOK_S, self._look)
+        self._make_room()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no more."""
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request."""
+        self._moved()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """Begin to wait until it reads on."""
+        self._moved()
+        super().pause_writing()
+
+    def owes_request(self) -> bool:
+        """Whether it has nothing to wait for: the request is not whole, or was answered."""
+        is_whole = self.cycle is not None and not (self.cycle.more_body or self.cycle.response_complete)
+        return not (is_whole or self.transport.is_closing())
+
+    def owes_reading(self) -> bool:
+        """Whether it does not take what it asked for as fast as it comes."""
+        return self.flow.write_paused or self.transport.is_closing()
+
+    def _moved(self) -> None:
+        self._since_s, self._left_bytes = self.loop.time(), self.transport.get_write_buffer_size()
+
+    def _look(self) -> None:
+        left_bytes = self.transport.get_write_buffer_size()
+        owes = self.owes_request() or (left_bytes > 0 and self.owes_reading())
+        if left_bytes < self._left_bytes:
+            self._moved()
+        elif owes and self.loop.time() - self._since_s >= PATIENCE_S:
+            self._end()
+            return
+        self._timer = self.loop.call_later(LOOK_S, self._look)
+
+    def _make_room(self) -> None:
+        most = self.config.limit_concurrency
+        if most is None:
+            return
+        if (too_many := len(self.connections) - most + 1) > 0:
+            held = [kept for kept in self.connections if isinstance(kept, Connection) and kept is not self]
+            owing = [kept for kept in held if kept.owes_request() or kept.owes_reading()]
+            owing.sort(key=lambda kept: (not kept.owes_request(), kept._since_s))
+            for oldest in owing[:too_many]:
+                oldest._end()
+        is_full = len(self.connections) >= most
+        self.limit_concurrency = 0 if is_full else 2 * most  # by uvicorn's count, which has what ends just now, too
+
+    def _end(self) -> None:
+        self.connections.discard(self)  # it counts no more, though its end is reported later
+        self.transport.abort()
