@@ -81,13 +81,13 @@ def test_a_command_that_waits_in_the_browser_is_given_up(station: Station, brows
         page.reload()
         page.locator("#operator").fill("Kim")
         pages = [page.context.new_page() for _ in range(5)]
-        for other in pages:
-            other.goto(f"{station.address}/live")
-            expect(other.locator("#alarms li.alarm")).to_have_count(2)
+        for viewer in pages:
+            viewer.goto(f"{station.address}/live")
+            expect(viewer.locator("#alarms li.alarm")).to_have_count(2)
         page.locator("#alarms li.open").first.get_by_role("button", name="acknowledge").click()
         expect(page.locator("#toast")).to_contain_text("No answer: it was given up.")
-        for other in pages:
-            other.close()
+        for viewer in pages:
+            viewer.close()
         page.reload()
         expect(page.locator("#alarms li.open")).to_have_count(2)
 
