@@ -70,13 +70,17 @@ class Line:
             if not lost:
                 self.publisher.publish(recorded)
 
-    def listen(self, **options: object) -> Events:
-        """A client; it receives what is published from now on, or finds it missing."""
+    def settle(self) -> tuple[str, int]:
+        """Wait until all that was published has left: who comes then receives nothing of before; return the place."""
         with self.turn:
             self.publisher.heartbeat()
             while not self.publisher._outbox.empty():  # what was published before has left once this has
                 time.sleep(0.001)
-            options.setdefault("after", (self.journal.epoch, self.journal.last_seq))
+            return self.journal.epoch, self.journal.last_seq
+
+    def listen(self, **options: object) -> Events:
+        """A client; it receives what is published from now on, or finds it missing."""
+        options.setdefault("after", self.settle())
         options.setdefault("replay", self.replays.address)
         options.setdefault("timeout_s", 5.0)
         return Events(self.publisher.address, **options)  # type: ignore[arg-type]  # any of its keywords
