@@ -102,10 +102,14 @@ class Line:
 
 
 class FailingReplay:
-    """A replay socket before a line's own: it answers the first requests by an error, and passes the others on."""
+    """A replay socket before a line's own: it answers the first requests by an error, and passes the others on.
 
-    def __init__(self, line: Line, errors: int) -> None:
-        self.requests, self._left = list[bytes](), errors
+    Without `errors` all of them, until it `is_mended`.
+    """
+
+    def __init__(self, line: Line, errors: int | None = None) -> None:
+        self.requests, self._errors = list[bytes](), errors
+        self.is_mended = threading.Event()
         self._line, self._socket = line, line.context.socket(zmq.REP)
         self.address = f"tcp://127.0.0.1:{self._socket.bind_to_random_port('tcp://127.0.0.1')}"
         self._is_over = threading.Event()
@@ -117,8 +121,9 @@ class FailingReplay:
             while not self._is_over.is_set():
                 if self._socket.poll(5):
                     self.requests.append(self._socket.recv())
-                    self._left -= 1
-                    self._socket.send_multipart(self._error() if self._left >= 0 else self._passed_on(behind))
+                    if self._errors is not None and len(self.requests) > self._errors:
+                        self.is_mended.set()
+                    self._socket.send_multipart(self._passed_on(behind) if self.is_mended.is_set() else self._error())
 
     def _error(self) -> list[bytes]:
         epoch, last = self._line.journal.epoch, self._line.journal.last_seq

@@ -249,7 +249,7 @@ def test_an_error_is_asked_again(line: Line, errors: int, came: list[int]) -> No
     line.say(COIL, COIL)
     with FailingReplay(line, errors) as failing:
         replay, after = failing.address, (None, 0)
-        with line.listen(replay=replay, after=after, patience_s=0.3, heartbeats=True, on_gap=gaps.append) as events:
+        with line.listen(replay=replay, after=after, patience_s=0.9, heartbeats=True, on_gap=gaps.append) as events:
             assert [*iter(lambda: next(events).seq, 0)] == came
     lost = [] if came else [(2, False, "the disk is busy")]
     assert [(gap.count, gap.is_final, gap.reason) for gap in gaps] == lost
