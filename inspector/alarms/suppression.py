@@ -189,20 +189,22 @@ class StripMotion:
         """By coil and camera."""
         self._moved_ns = self._running_ns = 0
         """When any strip came on last, and how long the line had run by then."""
-        self._travel_mm = 0.0
-        self._samples: deque[tuple[int, float]] = deque()
+        self._travel_mm: dict[str, float] = {}
+        """How far strip has run under each camera: the frames of one may come in other batches than another's."""
+        self._samples: deque[tuple[int, dict[str, float]]] = deque()
         """Time, and how far the strip had run by then; at least as old as `STANDS_NS` where anything is."""
 
     def follow(self, findings: Findings) -> None:
-        """Take in how far the strip has come; what goes back, or begins, moves by what the farthest camera shows."""
+        """Take in how far the strip has come; what goes back, or begins, moves by what its camera shows."""
         samples, now_ns = self._samples, findings.closed_ns
         running_ns = self._running_ns + min(now_ns - self._moved_ns, STANDS_NS)
         ends_mm = findings.reached_mm.items()
         lanes = {place: self._lane(place, reached_mm, now_ns, running_ns) for place, reached_mm in ends_mm}
         moved = [place for place, lane in lanes.items() if lane is not self._lanes.get(place)]
-        self._travel_mm += max((self._way_mm(place, lanes[place], findings) for place in moved), default=0.0)
+        ways_mm = {place[1]: self._way_mm(place, lanes[place], findings) for place in moved}
         self._lanes = lanes
         if moved:
+            self._travel_mm = self._travel_mm | {at: self._travel_mm.get(at, 0.0) + mm for at, mm in ways_mm.items()}
             self._moved_ns, self._running_ns = now_ns, running_ns
         samples.append((now_ns, self._travel_mm))
         while len(samples) > 1 and samples[1][0] <= now_ns - STANDS_NS:
@@ -246,7 +248,8 @@ class StripMotion:
         if not self.is_known:
             return float("inf")
         (before_ns, before_mm), (now_ns, now_mm) = self._samples[0], self._samples[-1]
-        return (now_mm - before_mm) * 60e6 / (now_ns - before_ns)
+        way_mm = max((mm - before_mm.get(camera, 0.0) for camera, mm in now_mm.items()), default=0.0)
+        return way_mm * 60e6 / (now_ns - before_ns)
 
     def is_at_head(self, metres: float) -> bool:
         """Whether a coil has come no farther than this under a camera that is not dead, or just back."""

@@ -118,6 +118,15 @@ def test_speed() -> None:
     assert line.is_at_head(6.0) and not line.is_at_head(5.9)
 
 
+def test_cameras_that_take_turns_make_no_faster_line() -> None:
+    """The frames of each come in batches of their own: the strip runs under all of them at once."""
+    line, reached_mm = StripMotion(), dict[tuple[str, str], float]()
+    for tick in range(40):
+        reached_mm["C", ("top", "bottom", "edge")[tick % 3]] = tick * 500.0
+        line.follow(Findings(closed_ns=tick * STANDS_NS // 12, reached_mm=dict(reached_mm)))
+    assert line.speed_m_per_min == pytest.approx(180.0)
+
+
 def test_a_camera_that_comes_is_no_leap_of_the_line() -> None:
     """To a coil that runs, or back to one, or to one that a frame had named wrongly: what it sees counts."""
     line = StripMotion()
