@@ -100,7 +100,7 @@ def _batches(events: Iterable[Event], as_now: _Now, stations_m: Mapping[str, flo
         causes = tuple(as_now(data) for data in group if not isinstance(data, CONSEQUENCES))
         until_ns = max(before_ns, closed_ns) + 1
         steps = min(MOST_STEPS, math.ceil((until_ns - before_ns) / STEP_NS)) if before_ns else 1
-        before = progress.coils_mm()
+        before = progress.coils_mm(group)
         begins_mm = progress.begin(group)
         before_mm = progress.reached_mm(before)
         for step in range(1, steps + 1):
@@ -108,8 +108,9 @@ def _batches(events: Iterable[Event], as_now: _Now, stations_m: Mapping[str, flo
                 place: before_mm.get(place, 0.0) + (at_mm - before_mm.get(place, 0.0)) * step / steps
                 for place, at_mm in begins_mm.items()
             }
+            seen_mm = {place[1]: (at_mm - before_mm.get(place, 0.0)) / steps for place, at_mm in begins_mm.items()}
             step_ns = before_ns + (until_ns - before_ns) * step // steps
-            yield before_seq, Findings(closed_ns=step_ns, reached_mm=reached_mm)
+            yield before_seq, Findings(closed_ns=step_ns, reached_mm=reached_mm, inspected_mm=seen_mm)
         left_mm, ends_mm = progress.end(group), progress.reached_mm()
         yield last_seq, Findings(closed_ns=until_ns + 1, events=causes, reached_mm=ends_mm, left_mm=left_mm)
         before_seq, before_ns = last_seq, until_ns + 1
@@ -165,18 +166,22 @@ class _Progress:
         self._behind_mm = {camera: 1000 * (station_m - first_m) for camera, station_m in stations_m.items()}
         self._coils: dict[str, float] = {}
         """How far each has come under the first camera."""
+        self._ended_mm: dict[str, float] = {}
+        """How far those had come that have ended."""
         self._cameras: dict[str, set[str]] = {}
 
-    def coils_mm(self) -> dict[str, float]:
-        """How far each coil has come under the first camera."""
-        return dict(self._coils)
+    def coils_mm(self, group: Sequence[Data | Unknown]) -> dict[str, float]:
+        """How far each coil has come under the first camera, those too that go on with what was recorded now."""
+        reports = (data for data in group if isinstance(data, CoilReport) and data.state == "started")
+        goes_on = {report.coil: self._known_mm(report) for report in reports if not report.begins}
+        return goes_on | self._coils
 
     def reached_mm(self, coils_mm: Mapping[str, float] | None = None) -> dict[tuple[str, str], float]:
         """How far each coil has come, by coil and camera: now, or when they had come so far under the first camera."""
         return {
             (coil, camera): max(0.0, at_mm - self._behind_mm.get(camera, 0.0))
             for coil, at_mm in (self._coils if coils_mm is None else coils_mm).items()
-            for camera in self._cameras[coil]
+            for camera in self._cameras.get(coil, ())
         }
 
     def begin(self, group: Sequence[Data | Unknown]) -> dict[tuple[str, str], float]:
@@ -186,7 +191,7 @@ class _Progress:
             if isinstance(data, CoilReport) and data.state == "ended":
                 ended.add(data.coil)
             elif isinstance(data, CoilReport) and data.state == "started" and data.coil not in ended:
-                self._start(data.coil)
+                self._start(data)
             elif isinstance(data, ON_STRIP):
                 self._go_on(data.coil, data.camera, data.start_mm)
         return self.reached_mm()
@@ -197,15 +202,20 @@ class _Progress:
         for data in group:
             if isinstance(data, CoilReport) and data.state == "ended":
                 left_mm |= {place: at_mm for place, at_mm in self.reached_mm().items() if place[0] == data.coil}
-                self._coils.pop(data.coil, None)
+                self._ended_mm[data.coil] = self._coils.pop(data.coil, 0.0)
             elif isinstance(data, CoilReport) and data.state == "started" and data.coil not in self._coils:
-                self._start(data.coil)
+                self._start(data)
             elif isinstance(data, ON_STRIP):
                 self._go_on(data.coil, data.camera, data.end_mm)
         return left_mm
 
-    def _start(self, coil: str) -> None:
-        self._coils[coil], self._cameras[coil] = 0.0, {""}
+    def _start(self, report: CoilReport) -> None:
+        self._coils[report.coil] = self._known_mm(report)
+        self._cameras[report.coil] = {""} if report.begins else self._cameras.get(report.coil, {""})
+
+    def _known_mm(self, report: CoilReport) -> float:
+        """How far a coil has come as it starts: one that a stop, or a frame with a wrong name, had ended goes on."""
+        return 0.0 if report.begins else max(1000 * report.length_m, self._ended_mm.get(report.coil, 0.0))
 
     def _go_on(self, coil: str, camera: str, at_mm: float) -> None:
         self._coils[coil] = max(self._coils.get(coil, 0.0), at_mm + self._behind_mm.get(camera, 0.0))

@@ -299,6 +299,35 @@ def test_a_camera_that_sees_its_first_defect_is_no_leap(tmp_path: Path, capsys: 
     assert "slowly" not in json.loads(capsys.readouterr().out)["alarms_now"]
 
 
+@pytest.mark.parametrize(("together", "length_m"), [(False, 59.0), (False, 0.0), (True, 58.0)])
+def test_a_coil_that_goes_on_has_come_as_far(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], together: bool, length_m: float
+) -> None:
+    """After a stop, or a frame with a wrong name: three defects before and behind it lie within 5 m, far from its head.
+
+    Journals of before contract 1.3 name no length.
+    """
+    write_recipe(tmp_path / "recipe")
+    at_head = SLOWLY.replace("slowly", "behind").replace("line slower than 3 m/min", "first 30 m of coil")
+    (tmp_path / "new.toml").write_text(CONFIG + RULES + SLOWLY + at_head)
+    minutes = itertools.count(1_790_000_000, 60)
+    journal = new_journal(tmp_path / "journal", clock_utc=lambda: datetime.fromtimestamp(next(minutes), UTC))
+    dark: list[Any] = [any_defect(id=f"{at}", coil="A", start_mm=at, end_mm=at + 1) for at in (56e3, 58e3, 60e3)]
+    journal.record([reported("A", "started")])
+    for at in range(2, 56, 2):  # it creeps
+        journal.record([any_defect(id=f"b{at}", coil="A", name="bright", start_mm=at * 1e3, end_mm=at * 1e3 + 1)])
+    end, start = (
+        msgspec.structs.replace(reported("A", state, 59.0), length_m=length_m) for state in ("ended", "started")
+    )
+    for events in ([dark[0]], [dark[1]], *([[end, start]] if together else [[end], [start]]), [dark[2]]):
+        journal.record(events)
+    journal.record([reported("A", "ended", 61.0)])
+    journal.close()
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
+    alarms = json.loads(capsys.readouterr().out.splitlines()[0])["alarms_now"]
+    assert alarms == {"behind": 1, "cluster": 1, "moving": 1, "one": 3}
+
+
 @pytest.mark.parametrize("following", ["A", "B"])
 def test_a_coils_end_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str], following: str) -> None:
     """Where the last of three defects was recorded with the coil's end, and the next coil, of its name too, with it."""
