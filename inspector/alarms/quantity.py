@@ -15,7 +15,7 @@ import msgspec
 
 from inspector.alarms.settings import OF_DEFECTS, WITHIN, AlarmSection
 from inspector.alarms.standing import KeptLevel, LastEvent, StandingReports
-from inspector.alarms.window import KEPT_ITEMS, KeptWindow, LaneWindow, StripWindow, WindowItem
+from inspector.alarms.window import BEFORE, KEPT_ITEMS, KeptWindow, LaneWindow, StripWindow, WindowItem
 from inspector.config.severity import SEVERITIES
 from inspector.records.events import CoilReport, Crowded, Data, Defect, Missed
 from inspector.records.stages import Findings
@@ -43,17 +43,19 @@ class Noted:
         self.of_class: dict[str, list[tuple[Defect, WindowItem]]] = {}
         """The same by class."""
         self.others: list[Data] = []
-        self.begun: Counter[str] = Counter()
+        reports = (event for event in findings.events if isinstance(event, CoilReport))
+        self.begun = Counter(report.coil for report in reports if report.begins)
         """Coils that begin, by name."""
+        behind = dict(self.begun)
         for event in findings.events:
             if isinstance(event, Defect):
-                both = event, _item(event)
+                both = event, _item(event, behind.get(event.coil, 0))
                 self.defects.append(both)
                 self.of_class.setdefault(event.name, []).append(both)
             else:
                 self.others.append(event)
                 if isinstance(event, CoilReport) and event.begins:
-                    self.begun[event.coil] += 1
+                    behind[event.coil] -= 1
 
     def begun_behind(self, event: Defect | Missed | Crowded) -> int:
         """How many coils of an event's name begin behind it."""
@@ -103,12 +105,12 @@ class Quantity:
         section = self.section
         self.source = self.source.behind(noted.begun[self.source.coil])
         if section.kind in WITHIN:
-            self.window.move(noted.findings, is_awaited=is_awaited)
+            self.window.move(noted.findings, noted.begun, is_awaited=is_awaited)
         if section.kind in OF_DEFECTS:
             last: Defect | None = None
             for defect, item in noted.of(section.classes):
                 if defect.part_of:  # the other one has its place now
-                    self.window.drop(defect.id)
+                    self.window.drop(item.id)
                 elif self._matches(item):
                     self.window.add(item)
                     last = defect
@@ -117,8 +119,9 @@ class Quantity:
         elif section.kind in WITHIN:
             for event in noted.others:
                 if isinstance(event, Missed | Crowded) and self._is_of_kind(event):
-                    self.window.add(_stretch(event))
-                    self.source = LastEvent(event.coil, event.camera, "", noted.begun_behind(event))
+                    behind = noted.begun_behind(event)
+                    self.window.add(_stretch(event, behind))
+                    self.source = LastEvent(event.coil, event.camera, "", behind)
         else:
             self._look()
 
@@ -218,11 +221,11 @@ def _window(section: AlarmSection) -> StripWindow:
     return StripWindow(section.within_m * 1000, sums_length=section.kind == "missed")
 
 
-def _item(defect: Defect) -> WindowItem:
-    """What of a defect counts."""
+def _item(defect: Defect, behind: int) -> WindowItem:
+    """What of a defect counts; `behind`: how many coils of its coil's name begin behind it."""
     return WindowItem(
-        id=defect.id,
-        coil=defect.coil,
+        id=BEFORE * behind + defect.id,
+        coil=BEFORE * behind + defect.coil,
         camera=defect.camera,
         start_mm=defect.start_mm,
         end_mm=defect.end_mm,
@@ -234,11 +237,12 @@ def _item(defect: Defect) -> WindowItem:
     )
 
 
-def _stretch(event: Missed | Crowded) -> WindowItem:
-    """What of missed strip, or of a frame with too much in it, counts: strip that may have been missed, too."""
-    name = f"{event.camera} {event.start_mm} {event.end_mm} {event.coil}"
-    behind_mm = event.at_most_mm if isinstance(event, Missed) else 0.0
-    return WindowItem(name, event.coil, event.camera, event.start_mm, event.end_mm + behind_mm)
+def _stretch(event: Missed | Crowded, behind: int) -> WindowItem:
+    """The same of missed strip, or of a frame with too much in it: strip that may have been missed counts, too."""
+    mark = BEFORE * behind
+    name = f"{mark}{event.camera} {event.start_mm} {event.end_mm} {event.coil}"
+    more_mm = event.at_most_mm if isinstance(event, Missed) else 0.0
+    return WindowItem(name, mark + event.coil, event.camera, event.start_mm, event.end_mm + more_mm)
 
 
 def _rank(defect: Defect) -> int:

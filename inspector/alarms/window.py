@@ -1,9 +1,9 @@
 """What lies within the last metres of each coil under each camera: the quantity of most rules. Pure, stateful.
 
-Laws: a thing is counted once however often it is reported as it grows; what the window has left behind, what lies
-beyond a position set back, and coils that have left are forgotten; memory is bounded. What lies at a coil's end counts
-in the batch in which the coil leaves, and after that as long as somebody waits for it or another camera is on the coil:
-the window goes on then as the strip does.
+Laws: a thing is counted once however often it is reported as it grows; what the window has left behind and what lies
+beyond a position set back is forgotten; memory is bounded. What lies at a coil's end counts in the batch in which the
+coil leaves, and after that as long as somebody waits for it or another camera is on the coil. The window goes on as the
+strip does, whether it counts or not: a coil that goes on, as behind a frame with a wrong name, has what it had.
 
 Knows: positions along coils. Must not know: rules' limits and delays, states.
 """
@@ -11,6 +11,7 @@ Knows: positions along coils. Must not know: rules' limits and delays, states.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
@@ -29,7 +30,7 @@ CELLS = 64
 MOST_LEFT = 32
 """Windows on coils that their cameras have left: the oldest are forgotten beyond that."""
 BEFORE = "-"
-"""Marks a coil that another of its name follows: no coil's name begins so."""
+"""Marks a coil, and its items, once for each other of its name that has begun since: no coil's name begins so."""
 
 
 class WindowItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -81,6 +82,8 @@ class KeptWindow(msgspec.Struct, frozen=True, array_like=True):
     sums: tuple[LaneSums, ...]
     left: tuple[tuple[str, str, float], ...] = ()
     """Coil, camera, and how far the one would have come under the other that has left it."""
+    silent: tuple[str, ...] = ()
+    """Coils that count no more."""
 
 
 class LaneWindow(msgspec.Struct):
@@ -114,12 +117,14 @@ class StripWindow(msgspec.Struct):
     """How far each coil has come under each camera."""
     left_mm: dict[tuple[str, str], float] = {}
     """How far coils would have come under cameras that have left them."""
-    followed: dict[str, str] = {}
-    """Coils that another of their name followed in this batch, and what they are called since."""
+    silent: set[str] = set()
+    """Coils that count no more, unless they go on."""
+    ran_mm: dict[str, float] = {}
+    """How far strip has run under each camera: the frames of one may come in other batches than another's."""
 
     def most(self, amount: Callable[[LaneWindow], float]) -> float:
         """The sum over a coil's cameras, of the coil that has most."""
-        sums = (sum(map(amount, cameras.values())) for cameras in self.lanes.values())
+        sums = (sum(map(amount, cameras.values())) for coil, cameras in self.lanes.items() if coil not in self.silent)
         return max(sums, default=0.0)
 
     def missed_mm(self, lane: LaneWindow) -> float:
@@ -131,9 +136,6 @@ class StripWindow(msgspec.Struct):
     def add(self, item: WindowItem) -> None:
         """Put what was found into its window; what has grown takes the place of its part."""
         place = item.coil, item.camera
-        if item.coil in self.followed and item.end_mm > self.reached_mm.get(place, 0.0):  # at the end of the one before
-            item = msgspec.structs.replace(item, coil=self.followed[item.coil])
-            place = item.coil, item.camera
         lane = self._put(item)
         if place not in self.reached_mm and item.end_mm > self.left_mm.get(place, 0.0):  # so far the coil had come
             self.left_mm[place] = item.end_mm
@@ -141,13 +143,13 @@ class StripWindow(msgspec.Struct):
         if len(lane.ends) > MOST_ITEMS:
             self._remove(lane.ends[0][1])
 
-    def move(self, findings: Findings, *, is_awaited: bool = False) -> None:
-        """Drop what the window has left behind, what lies beyond a position set back, and coils that have left before.
+    def move(self, findings: Findings, begun: Counter[str], *, is_awaited: bool = False) -> None:
+        """Drop what the window has left behind, and what lies beyond a position set back.
 
-        `is_awaited`: whether these still count.
+        `begun`: how many coils of a name begin; `is_awaited`: whether those that have left before still count.
         """
-        if self.left_mm or self.followed or findings.left_mm:
-            self._leave(findings, is_awaited=is_awaited)
+        if self.left_mm or self.silent or findings.left_mm or begun:
+            self._leave(findings, begun, is_awaited=is_awaited)
         self.reached_mm = findings.reached_mm
         for coil, cameras in list(self.lanes.items()):
             for camera, lane in list(cameras.items()):
@@ -167,6 +169,7 @@ class StripWindow(msgspec.Struct):
     def of_length(self, within_mm: float) -> StripWindow:
         """The same things in a window of another length."""
         window = StripWindow(within_mm, self.sums_length, reached_mm=self.reached_mm, left_mm=self.left_mm)
+        window.silent, window.ran_mm = self.silent, self.ran_mm
         for item in self.items.values():
             window._put(item)
         return window
@@ -191,11 +194,12 @@ class StripWindow(msgspec.Struct):
                     items += [self.items[name] for name in sorted(lane.open)]
                     sums.append(LaneSums(coil, camera, lane.cells))
         left = ((coil, camera, round(left_mm, DIGITS)) for (coil, camera), left_mm in self.left_mm.items())
-        return KeptWindow(tuple(items), tuple(sums), tuple(left))
+        return KeptWindow(tuple(items), tuple(sums), tuple(left), tuple(sorted(self.silent)))
 
     def go_on(self, kept: KeptWindow) -> None:
         """Take up what was kept."""
         self.left_mm = {(coil, camera): left_mm for coil, camera, left_mm in kept.left}
+        self.silent = set(kept.silent)
         for item in kept.items:
             self._put(item)
         for sums in kept.sums:
@@ -214,46 +218,55 @@ class StripWindow(msgspec.Struct):
             f"{coil} {camera} {number}", coil, camera, start_mm, end_mm, "", 0, 0.0, cell.area_milli, cell.count
         )
 
-    def _leave(self, findings: Findings, *, is_awaited: bool) -> None:
+    def _leave(self, findings: Findings, begun: Counter[str], *, is_awaited: bool) -> None:
         """Take in which coils cameras left, and how far the strip has come since under those that left before."""
         under = {coil for coil, _ in findings.reached_mm}
+        ways_mm, farthest_mm = self._ways_mm(findings)
+        left_mm = {
+            (coil, camera): at_mm + ways_mm.get(camera, farthest_mm)
+            for (coil, camera), at_mm in self.left_mm.items()
+            if camera in self.lanes.get(coil, {})
+        }
+        now_mm = {place: at_mm for place, at_mm in self.reached_mm.items() if place[0] in begun}  # so far at least
+        short_mm = dict[tuple[str, str], float]()  # of coils that have begun and left at once
+        for place, at_mm in findings.left_mm.items():
+            (short_mm if place[0] in begun.keys() - under else now_mm)[place] = at_mm
+        if begun:
+            self._call_otherwise(begun)
+        left_mm = {(_called(coil, begun), camera): at_mm for (coil, camera), at_mm in (left_mm | now_mm).items()}
+        left_mm = {place: at_mm for place, at_mm in (left_mm | short_mm).items() if place not in findings.reached_mm}
+        for coil, camera in list(left_mm)[:-MOST_LEFT]:
+            del left_mm[coil, camera]
+        self.left_mm = left_mm
+        counts = under | {_called(coil, begun) for coil, _ in now_mm} | {coil for coil, _ in short_mm}
+        gone = self.lanes.keys() - counts
+        self.silent = gone & self.silent if is_awaited else gone
+
+    def _ways_mm(self, findings: Findings) -> tuple[dict[str, float], float]:
+        """How far the strip has come under each camera, and under one that sees nothing."""
         ways_mm = {
             camera: max(0.0, reached_mm - self.reached_mm[coil, camera])
             for (coil, camera), reached_mm in findings.reached_mm.items()
             if (coil, camera) in self.reached_mm
         }
-        farthest_mm = max(ways_mm.values(), default=0.0)  # of a camera that sees nothing now
-        left_mm = {
-            (coil, camera): at_mm + ways_mm.get(camera, farthest_mm)
-            for (coil, camera), at_mm in self.left_mm.items()
-            if camera in self.lanes.get(coil, {}) and (is_awaited or coil in under)
-        }
-        left_mm |= findings.left_mm
-        again = (place for place, at_mm in findings.left_mm.items() if findings.reached_mm.get(place, at_mm) < at_mm)
-        self.followed = {}
-        for coil in {coil for coil, _ in again}:
-            self._follow(coil, left_mm)
-        left_mm = {place: at_mm for place, at_mm in left_mm.items() if place not in findings.reached_mm}
-        for coil, camera in list(left_mm)[:-MOST_LEFT]:
-            del left_mm[coil, camera]
-        self.left_mm = left_mm
+        before_mm = max(self.ran_mm.values(), default=0.0)
+        ran_mm = {camera: self.ran_mm.get(camera, before_mm) + way_mm for camera, way_mm in ways_mm.items()}
+        self.ran_mm = self.ran_mm | ran_mm
+        return ways_mm, max(self.ran_mm.values(), default=0.0) - before_mm
 
-    def _follow(self, coil: str, left_mm: dict[tuple[str, str], float]) -> None:
-        """Call a coil otherwise, as another of its name has come, where no camera is on it any more."""
-        cameras = self.lanes.get(coil, {})
-        if any((coil, camera) not in left_mm for camera in cameras):
-            return
-        name = BEFORE + coil
-        while name in self.lanes:
-            name = BEFORE + name
-        self.followed[coil] = name
-        for camera in [camera for before, camera in left_mm if before == coil]:
-            left_mm[name, camera] = left_mm.pop((coil, camera))
-        if cameras:
-            self.lanes[name] = self.lanes.pop(coil)
-        for lane in cameras.values():
-            for _, item in lane.ends:
-                self.items[item] = msgspec.structs.replace(self.items[item], coil=name)
+    def _call_otherwise(self, begun: Counter[str]) -> None:
+        """Mark the coils that others of their name follow."""
+        self.silent = {_called(coil, begun) for coil in self.silent}
+        for coil in sorted(self.lanes, key=len, reverse=True):  # what is marked already makes room
+            if (name := _called(coil, begun)) == coil:
+                continue
+            mark = name.removesuffix(coil)
+            cameras = self.lanes[name] = self.lanes.pop(coil)
+            for lane in cameras.values():
+                for _, item in lane.ends:
+                    self.items[mark + item] = msgspec.structs.replace(self.items.pop(item), id=mark + item, coil=name)
+                lane.ends = [(end_mm, mark + item) for end_mm, item in lane.ends]
+                lane.open = {mark + item for item in lane.open}
 
     def _come_mm(self, coil: str, camera: str) -> float | None:
         """How far a coil has come under a camera, or would have, had it not left; None where neither is known."""
@@ -315,3 +328,8 @@ class StripWindow(msgspec.Struct):
             cell.length_mm = round(cell.length_mm + length_mm, DIGITS)
         if not cell.count:
             del lane.cells[number]
+
+
+def _called(coil: str, begun: Counter[str]) -> str:
+    """What a coil is called once others of its name have begun."""
+    return BEFORE * begun[coil.lstrip(BEFORE)] + coil

@@ -185,14 +185,17 @@ class _Progress:
         }
 
     def begin(self, group: Sequence[Data | Unknown]) -> dict[tuple[str, str], float]:
-        """Go on to where begins what was recorded now; return how far each coil has come then."""
-        ended = set[str]()
+        """Go on to where begins what was recorded now; return how far each coil has come then.
+
+        What lies on a coil that begins is left to `end`: until then one before it, perhaps of its name, is there.
+        """
+        begun = set[str]()
         for data in group:
-            if isinstance(data, CoilReport) and data.state == "ended":
-                ended.add(data.coil)
-            elif isinstance(data, CoilReport) and data.state == "started" and data.coil not in ended:
+            if isinstance(data, CoilReport) and data.begins:
+                begun.add(data.coil)
+            elif isinstance(data, CoilReport) and data.state == "started" and data.coil not in self._coils:
                 self._start(data)
-            elif isinstance(data, ON_STRIP):
+            elif isinstance(data, ON_STRIP) and data.coil not in begun:
                 self._go_on(data.coil, data.camera, data.start_mm)
         return self.reached_mm()
 
@@ -203,8 +206,9 @@ class _Progress:
             if isinstance(data, CoilReport) and data.state == "ended":
                 left_mm |= {place: at_mm for place, at_mm in self.reached_mm().items() if place[0] == data.coil}
                 self._ended_mm[data.coil] = self._coils.pop(data.coil, 0.0)
-            elif isinstance(data, CoilReport) and data.state == "started" and data.coil not in self._coils:
-                self._start(data)
+            elif isinstance(data, CoilReport) and data.state == "started":
+                if data.begins or data.coil not in self._coils:
+                    self._start(data)
             elif isinstance(data, ON_STRIP):
                 self._go_on(data.coil, data.camera, data.end_mm)
         return left_mm

@@ -17,9 +17,13 @@ from inspector.records.events import Alarm, Defect, Missed
 from inspector.records.stages import Findings
 from inspector.strip.strip import Strip
 from tests.alarms import Desk, defect, section, states
+from tests.coil_journals import reported
 from tests.coils import CAMERAS
 from tests.frames import findings
 from tests.strips import SPOT, seen
+
+NEXT = reported("C", "ended", 1.0), reported("C", "started")
+"""What is reported where another coil of its name follows the usual one."""
 
 
 def test_one_alarm_is_raised_once() -> None:
@@ -154,6 +158,62 @@ def test_what_a_dead_camera_missed_lies_at_the_coils_end() -> None:
         assert (alarm.isa_state, alarm.value) == ("unacknowledged", 2.0)
 
 
+@pytest.mark.parametrize("encoder", [True, False])
+def test_a_frame_with_a_wrong_name_empties_no_window(encoder: bool) -> None:
+    """It may come in a batch of its own, and others before the next one: the coil goes on with what lies on it."""
+    strip, alarms = Strip(CAMERAS[:1]), Alarms([AlarmSection(name="a", count=3, within_m=5.0)])
+    changes: list[Alarm] = []
+    for at in range(20):
+        spots, coil = [SPOT] if at in (5, 11, 17) else [], "X" if at == 13 else "A"
+        for frames in ([seen(at, *spots, coil=coil, start_mm=at * 10.0 if encoder else None)], []):
+            found = alarms(strip(findings(*frames, now_ns=at)))
+            changes += [event for event in found.events if isinstance(event, Alarm)]
+    assert [(change.isa_state, change.coil) for change in changes] == [("unacknowledged", "A")]
+
+
+@pytest.mark.parametrize("size", [4, 40])
+def test_short_coils_without_names_count_apart(size: int) -> None:
+    """Where the next one has come as far in the batch in which the one before leaves."""
+    strip, alarms = Strip(CAMERAS[:1]), Alarms([AlarmSection(name="a", count=3, within_m=5.0)])
+    places = [(number, (1, 5)) for number in range(6)] + [(number, (3, 7)) for number in range(30)]
+    frames = [
+        seen(at, *([SPOT] if number in spots else []), coil=None, start_mm=number * 10.0)
+        for at, (number, spots) in enumerate(places)
+    ]
+    for at in range(0, len(frames), size):
+        assert not [
+            event for event in alarms(strip(findings(*frames[at : at + size]))).events if isinstance(event, Alarm)
+        ]
+    assert alarms._alarms["a"].condition.value == 2
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_coil_that_counts_no_more_is_not_awaited_again(restarts: bool) -> None:
+    """Where the delay of what lies on the next one runs."""
+    desk = Desk(section(count=3, on_delay_ms=100, off_delay_ms=0))
+    desk.follow(*map(defect, range(4)))
+    assert [change.value for change in desk.follow(after_ms=100)] == [4.0]
+    desk.weld()
+    assert desk.follow() == []
+    assert states(desk.follow()) == ["returned"]
+    assert desk.follow(*(defect(number, coil="D", start_mm=0.0, end_mm=50.0) for number in range(11, 14))) == []
+    if restarts:
+        desk.restart()
+    assert [change.value for change in desk.follow(after_ms=100)] == [3.0]
+
+
+def test_the_strip_runs_no_faster_under_cameras_that_take_turns() -> None:
+    """A coil's end under a dead camera counts until the strip has come so far under any other."""
+    desk = Desk(section(on_delay_ms=1000))
+    desk.weld()
+    desk.left_mm["C", "dead"] = desk.reached_mm["D", "bottom"] = 1000.0
+    assert desk.follow(defect(camera="dead")) == []
+    for camera in ("top", "bottom") * 9:
+        desk.reached_mm = {**desk.reached_mm, ("D", camera): desk.reached_mm["D", camera] + 1000.0}
+        assert desk.follow() == []
+    assert states(desk.follow(after_ms=1000)) == ["unacknowledged"]
+
+
 def test_a_camera_that_is_ahead_counts_with_one_that_is_still_on_the_coil() -> None:
     """At a coil's end as in its middle: within the last metres of each."""
     desk = Desk(section(count=3, off_delay_ms=0))
@@ -174,7 +234,7 @@ def test_a_coil_that_follows_one_of_its_name_counts_apart() -> None:
     desk.follow(defect(1), defect(2))
     for number in (10, 20):
         desk.weld("C", 500.0)
-        assert desk.follow(defect(3), defect(number, start_mm=300.0, end_mm=400.0)) == []
+        assert desk.follow(defect(3), *NEXT, defect(number, start_mm=300.0, end_mm=400.0)) == []
         (alarm,) = desk.follow(after_ms=100)
         assert (alarm.isa_state, alarm.value) == ("unacknowledged", 3.0)
         desk.run_on(0.5)

@@ -232,6 +232,12 @@ suppressed_by = "line stands"
 """
 
 
+def alarms_now(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[str, int]]:
+    """The alarms that each coil would have had."""
+    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
+    return [json.loads(row)["alarms_now"] for row in capsys.readouterr().out.splitlines()]
+
+
 def test_what_comes_between_empties_no_window(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Three defects within 5 m, with events of others between them, minutes apart on a strip that creeps."""
     write_recipe(tmp_path / "recipe")
@@ -252,8 +258,7 @@ def test_what_comes_between_empties_no_window(tmp_path: Path, capsys: pytest.Cap
     ):
         journal.record(events)
     journal.close()
-    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["alarms_now"] == {"one": 3, "cluster": 1, "moving": 1}
+    assert alarms_now(tmp_path, capsys) == [{"one": 3, "cluster": 1, "moving": 1}]
 
 
 def test_a_camera_down_the_line_has_its_own_window(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -271,8 +276,7 @@ def test_a_camera_down_the_line_has_its_own_window(tmp_path: Path, capsys: pytes
         journal.record([any_defect(id=f"b{at}", camera="below", side="bottom", **facts)])
     journal.record([reported("A", "ended", 200.0)])
     journal.close()
-    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["alarms_now"]["cluster"] == 1
+    assert alarms_now(tmp_path, capsys)[0]["cluster"] == 1
 
 
 SLOWLY = """
@@ -295,8 +299,7 @@ def test_a_camera_that_sees_its_first_defect_is_no_leap(tmp_path: Path, capsys: 
         journal.record([any_defect(id=f"{at}", coil="A", camera=camera, start_mm=at, end_mm=at + 1)])
     journal.record([reported("A", "ended", 60.0)])
     journal.close()
-    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
-    assert "slowly" not in json.loads(capsys.readouterr().out)["alarms_now"]
+    assert "slowly" not in alarms_now(tmp_path, capsys)[0]
 
 
 @pytest.mark.parametrize(("together", "length_m"), [(False, 59.0), (False, 0.0), (True, 58.0)])
@@ -323,9 +326,21 @@ def test_a_coil_that_goes_on_has_come_as_far(
         journal.record(events)
     journal.record([reported("A", "ended", 61.0)])
     journal.close()
-    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
-    alarms = json.loads(capsys.readouterr().out.splitlines()[0])["alarms_now"]
-    assert alarms == {"behind": 1, "cluster": 1, "moving": 1, "one": 3}
+    assert alarms_now(tmp_path, capsys) == [{"behind": 1, "cluster": 1, "moving": 1, "one": 3}]
+
+
+def test_short_coils_of_one_name_count_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the next one begins a while after the one before has ended: two defects and one are no cluster of three."""
+    write_recipe(tmp_path / "recipe")
+    (tmp_path / "new.toml").write_text(CONFIG + RULES)
+    seconds = itertools.count(1_790_000_000)
+    journal = new_journal(tmp_path / "journal", clock_utc=lambda: datetime.fromtimestamp(next(seconds), UTC))
+    dark: list[Any] = [any_defect(id=f"{at}", coil="A", start_mm=at, end_mm=at + 1) for at in (1000.0, 2000.0, 3000.0)]
+    for found in ([dark[0], dark[2]], [dark[1]]):
+        for events in ([reported("A", "started")], *([defect] for defect in found), [reported("A", "ended", 3.5)]):
+            journal.record(events)
+    journal.close()
+    assert alarms_now(tmp_path, capsys) == [{"one": 2}, {"one": 1}]
 
 
 @pytest.mark.parametrize("following", ["A", "B"])
@@ -344,9 +359,7 @@ def test_a_coils_end_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str], 
     ):
         journal.record(events)
     journal.close()
-    assert main(["rejudge", str(tmp_path / "new.toml"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
-    rows = [json.loads(row)["alarms_now"] for row in capsys.readouterr().out.splitlines()]
-    assert [row.get("cluster", 0) for row in rows].count(1) == 1
+    assert [row.get("cluster", 0) for row in alarms_now(tmp_path, capsys)].count(1) == 1
 
 
 def test_a_coil_that_still_runs_changes_no_grade(
