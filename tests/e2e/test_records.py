@@ -43,20 +43,25 @@ def records(mill: Mill) -> list[CoilRecord]:
 
 
 def test_a_station_grades_as_the_line_does_after_a_restart(tmp_path: Path) -> None:
-    """By the rules of its file that the line started with: the page of a coil says what its record says."""
+    """By the rules of its file that the line started with: a coil that was recorded before keeps its own."""
     mill = Mill(tmp_path)
     with mill, station_of(tmp_path) as station:
+
+        def page(coil: str) -> tuple[list[str], str]:
+            found = station.ask(f"/api/coil?coil={coil}").json()
+            return [grade["rules"] for grade in found["record"]["grades"]], found["body"]
+
         with Camera(mill) as camera:
             camera.send(coil="A")
-
-        def grades() -> list[str]:
-            return [grade["rules"] for grade in station.ask("/api/coil?coil=A").json()["record"]["grades"]]
-
-        mill.wait_until(lambda: station.ask("/api/coil?coil=A").status == 200, "record a coil")
-        assert grades() == [] and mill.stop()[0] == 0
-        mill.write(extra=RULES)
-        mill.start()
-        mill.wait_until(lambda: grades() == ["customer"], "be graded by the new rules")
+            mill.wait_until(lambda: station.ask("/api/coil?coil=A").status == 200, "record a coil")
+            assert page("A")[0] == [] and mill.stop()[0] == 0
+            mill.write(extra=RULES)
+            mill.start()
+            camera.send(coil="B")
+        mill.wait_until(lambda: station.ask("/api/coil?coil=B").status == 200, "record a coil")
+        mill.wait_until(lambda: page("B")[0] == ["customer"], "grade by the new rules")
+        mill.wait_until(lambda: "by those of today" in page("A")[1], "name the grade of today's rules")
+        assert page("A")[0] == []
 
 
 def inspector(*words: str) -> subprocess.CompletedProcess[str]:
