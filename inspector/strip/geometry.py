@@ -66,6 +66,14 @@ class CameraTravel(msgspec.Struct):
         self.number += frames
         self.placeless -= frames
 
+    def skip_head(self, begins_mm: float) -> float:
+        """Take the last lost frames for the head that the next coil lacks; return what of it is left to explain."""
+        if not 0 < begins_mm <= (self.placeless + self.missing) * self.length_mm:
+            return begins_mm
+        frames = min(self.placeless, round(begins_mm / self.length_mm))
+        self.skip(frames)
+        return max(0.0, begins_mm - frames * self.length_mm)
+
     def passed(self, header: Header) -> int | None:
         """How many frames lie between the last one and this; None where the camera counts from the beginning again."""
         return header.number - self.number - 1 if header.boot == self.boot else None

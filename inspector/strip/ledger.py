@@ -255,7 +255,8 @@ class CoilSums(msgspec.Struct):
         last_mm = self.left_last_mm.pop(header.camera, left_mm)
         boot, number = self.left_at.pop(header.camera, ("", 0))
         if header.start_mm is not None:
-            goes_on, number = last_mm > 0 and not begins_again(header.start_mm, last_mm), header.number - 1
+            goes_on = bool(self.cameras) or (last_mm > 0 and not begins_again(header.start_mm, last_mm))
+            number = header.number - 1
         else:
             goes_on = header.boot == boot and 0 < header.number - number <= STRAY_FRAMES + 1
         return (left_mm, number) if left_mm and goes_on else None

@@ -264,10 +264,9 @@ class Strip:
         at_mm = welds.weld_mm(header, camera.footprint(header).length_mm, lane)
         if lane.is_restored and lane.track.recount(header, camera.numbers) == 0:
             lane.is_restored = False  # nothing passed unseen
-        coil, begins_mm = self._coils[lane.coil], header.start_mm or 0.0
+        coil = self._coils[lane.coil]
         self._state.hand_on(header.camera, turn.now_ns)
-        if 0 < begins_mm <= lane.track.placeless * lane.track.length_mm:  # the last of the bad frames lay there
-            lane.track.skip(round(begins_mm / lane.track.length_mm))
+        begins_mm = lane.track.skip_head(header.start_mm or 0.0)
         self._state.assume(header.camera)
         if header.boot == lane.track.boot and not lane.is_restored and lane.leap is None:
             coil.ends_mm[header.camera] = lane.track.placed_mm + lane.unplaced_mm(begins_mm)

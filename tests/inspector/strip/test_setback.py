@@ -144,3 +144,18 @@ def test_a_camera_that_counts_from_0_while_another_sees_the_coil_run_on(to_mm: f
     assert coils(reported) == [("C", "started"), ("C", "ended")]
     assert [gap.reasons for gap in gaps(reported)] == [{"restart": 0}, {"reset": 0}]
     assert sum(isinstance(event, Defect) and event.is_whole for event in reported) == 2900
+
+
+def test_a_line_that_jogs_back_over_a_weld_under_its_second_camera_counts_no_strip_twice() -> None:
+    """Where the first camera is on the coil still, the second one comes back to the same coil, at its head too."""
+    places = [*range(23), *range(22, 16, -1), *range(17, 50)]  # under the second camera; the weld is at 20
+    strip, reported = Strip(CAMERAS), list[Data]()
+    for number, place in enumerate(places):
+        for camera, at in (("top", min(place + 10, 49)), ("bottom", place)):
+            start_mm = (at if at < 20 else at - 20) * LENGTH_MM
+            frame = inspected(header(number, camera, coil="C" if at < 20 else "D", start_mm=start_mm))
+            reported += strip(findings(frame, now_ns=number * 20_000_000)).events
+    reported += strip(LAST).events
+    ended = reported[-1]
+    assert isinstance(ended, CoilReport) and ended.coil == "D"
+    assert (ended.inspected_m, ended.missed_m) == (0.5, 0.1), "reported as missed when it left, and that stays"

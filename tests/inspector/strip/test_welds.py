@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from inspector.records.events import CoilReport, Data, Defect, Missed, Weld
-from inspector.records.stages import Inspected
+from inspector.records.stages import Inspected, Loss
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM
 from tests.frames import LAST, dropped, header, inspected, missing, rejected
@@ -95,6 +95,15 @@ def test_frames_that_are_lost_as_a_coil_ends(lost: int, head: int, at_most_mm: f
     reported = say(*frames(0, 5, "C"), missing(lost), *begun)
     (tail,) = [gap for gap in gaps(reported) if gap.coil == "C"]
     assert (tail.start_mm, tail.end_mm, tail.at_most_mm) == (50.0, 50.0, at_most_mm)
+
+
+@pytest.mark.parametrize("lost", [(rejected("crc"), missing(1)), (missing(1), rejected("crc"))])
+@pytest.mark.parametrize("head", [0, 1, 2])
+def test_frames_that_are_refused_and_missing_as_a_coil_ends(lost: tuple[Loss, Loss], head: int) -> None:
+    """What the next coil lacks of its head is taken from both together, once: the rest lay on the tail."""
+    begun = [seen(7 + number, coil="D", start_mm=(head + number) * LENGTH_MM) for number in range(4)]
+    tails = [gap for gap in gaps(say(*frames(0, 5, "C"), *lost, *begun)) if gap.coil == "C"]
+    assert sum(gap.end_mm - gap.start_mm + gap.at_most_mm for gap in tails) == (2 - head) * LENGTH_MM
 
 
 def test_lost_frames_that_have_their_place_are_no_tail() -> None:
