@@ -154,7 +154,11 @@ class Follower:
                         break
 
     def _begin(self) -> Place | None:
-        """Read the end of the journal, whether the line runs or not; return the last event's place."""
+        """Read the end of the journal, whether the line runs or not; return the last event's place.
+
+        What was read is handed over as a whole: pages that wait for it are given it with what was before it.
+        """
+        found: list[tuple[Event, PublishedEvent]] = []
         try:
             with History(self.line.journal) as history:
                 first_seq = max(0, history.last_seq() - BACK + 1)
@@ -162,11 +166,13 @@ class Follower:
                     event = read_event(payload)
                     if isinstance(event.data, OF_COIL) and event.subject not in self.counted:
                         self.counted[event.subject] = self._before(history, event.subject, first_seq)
-                    self._keep(event, payload)
+                    found.append(self._noted(event, payload))
                     if self._stop.is_set():
                         break
         except JournalError as error:  # it never ran, or its files may not be read
             log.warning("line %s: %s", self.line.name, error)
+        finally:
+            self._events.extend(found)
         return self._place or self._begin_late()  # an empty one, or none
 
     def _before(self, history: History, coil: str, seq: int) -> Dropped:
@@ -208,15 +214,16 @@ class Follower:
         if event.seq == 0:
             self.journal_fault = getattr(event.data, "fault", "")
             return
-        self._keep(event, payload)
+        self._events.append(self._noted(event, payload))
 
-    def _keep(self, event: Event, payload: bytes) -> None:
+    def _noted(self, event: Event, payload: bytes) -> tuple[Event, PublishedEvent]:
+        """An event as it is handed over; what it says of alarms stands from now."""
         self._place = event.epoch, event.seq
-        self._events.append((event, PublishedEvent(event.epoch, event.seq, payload)))
         if isinstance(event.data, Alarm):
             self._stands(Standing(_changed(self.standing.alarms, event.data, event.time), self.standing.fault))
         if isinstance(event.data, Alarm | Commanded | Health):
             self._ask.set()
+        return event, PublishedEvent(event.epoch, event.seq, payload)
 
     def _on_gap(self, gap: Gap) -> None:
         """Count what is gone; what the journal may still have is asked for again, before what follows is shown.

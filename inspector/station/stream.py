@@ -84,24 +84,30 @@ class LineStream:
         self._epoch = ""
         self._before = 0
         """Number of the last event before those that are remembered."""
+        self._has_begun = False
+        """An epoch has, which browsers were not sent yet."""
         self._subscribers: set[Subscriber] = set()
 
     def __len__(self) -> int:
         return len(self._subscribers)
 
     def take(self, events: Iterable[tuple[object, PublishedEvent]], also: bytes = b"") -> None:
-        """Pass events on to all, and `also`, messages that are ready to send."""
+        """Pass events on to all, and `also`, messages that are ready to send.
+
+        Where an epoch begins among them, all are given what one that comes late is given: what was before them counts.
+        """
         chunks: list[bytes] = []
         for event, sent in events:
             if sent.epoch != self._epoch:
                 self._begin(sent)
-                chunks = [BEGIN + self._facts()]
             if len(self._ring) == REMEMBERED:
                 self._before = self._ring[0].seq
             self._ring.append(sent)
             self._kept.take(event, sent)  # type: ignore[arg-type]
             if self._subscribers:
                 chunks.append(encoded(sent))
+        if self._has_begun:
+            chunks, self._has_begun = [self._since("")], False
         if self._subscribers and (chunk := b"".join([*chunks, also])):
             for subscriber in list(self._subscribers):
                 subscriber.put(chunk)
@@ -109,7 +115,7 @@ class LineStream:
     def _begin(self, sent: PublishedEvent) -> None:
         self._kept.clear()
         self._ring.clear()
-        self._epoch, self._before = sent.epoch, sent.seq - 1
+        self._epoch, self._before, self._has_begun = sent.epoch, sent.seq - 1, True
 
     def subscribe(self, last: str) -> Subscriber:
         """Admit a browser; `last` is the number of the last event that it dealt with, empty for none."""

@@ -16,7 +16,7 @@ from inspector.config.geometry import Span
 from inspector.gaps import Gap
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
-from inspector.records.envelope import Event
+from inspector.records.envelope import Event, read_event
 from inspector.records.events import Data, Health
 from inspector.station import follow, lines
 from inspector.station.api import Api, _Streamed
@@ -232,6 +232,35 @@ def test_what_came_before_the_events_that_are_read_counts(tmp_path: Path, monkey
     follower._begin()
     assert [event.seq for event, _ in follower.take()] == [6, 7, 8]
     assert follower.counted == {"A": Dropped(Counter(dark=1), missed_mm=1000.0, crowded=1), "B": Dropped()}
+
+
+def test_a_page_that_is_back_before_the_journal_is_read_lacks_no_metre(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a restart of the station: the journal's end comes as a whole, with what was before, as to a late page."""
+    monkeypatch.setattr(follow, "BACK", 3)
+    journal = new_journal(tmp_path / "journal")
+    journal.record([coil("A"), missed(0.0, 250_000.0), *(any_defect(id=f"d{n}", coil="A") for n in range(4))])
+    journal.close()
+    watch = Watch(msgspec.structs.replace(LINE, journal=tmp_path / "journal"))
+    early, came = watch.stream.subscribe("e1:2"), list[int]()
+
+    def read(payload: bytes) -> Event:
+        came.append(len(watch.follower.take()))
+        return read_event(payload)
+
+    monkeypatch.setattr(follow, "read_event", read)
+    watch.follower._begin()
+    asyncio.run(watch.step(1))
+    assert came == [0, 0, 0], "nothing before all of it is read"
+    text = b"".join(early._chunks.get_nowait() or b"" for _ in range(early._chunks.qsize()))
+    *_, last = text.split(b"event: begin")
+    assert (
+        b'"missed_mm":250000.0' in last
+        and b'"dark":1' in last
+        and taken(watch.stream.subscribe(""))[1:]
+        == [line.decode().removeprefix("id: e1:") for line in last.splitlines() if line.startswith(b"id: ")]
+    )
 
 
 def test_a_silent_line_is_reported_within_three_seconds() -> None:
