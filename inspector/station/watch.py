@@ -61,6 +61,8 @@ class Watch:
         """Events that could not be passed on."""
         self.fault = ""
         """Why not: a fault of the station's own, which stands until it is started again."""
+        self._owes_all = False
+        """What stands may have been lost with such a fault: browsers are to be sent it once more."""
 
     @property
     def line(self) -> Line:
@@ -100,8 +102,13 @@ class Watch:
         taken = self.follower.take()
         try:
             await self._pass_on(taken, tick)
+            taken = []
+            if self._owes_all:
+                self.stream.take((), self._stands())
+                self._owes_all = False
         except Exception as error:  # one event, or one fault here, must not end the line's pages
             self._unshown += len(taken)
+            self._owes_all = True
             if self.fault != (fault := repr(error)):
                 log.exception("line %s: unexpected %s. Report this as a bug.", self._line.name, fault)
             self.fault = fault

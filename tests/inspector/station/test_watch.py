@@ -21,7 +21,7 @@ from inspector.records.events import Data, Health
 from inspector.station import follow, lines
 from inspector.station.api import Api, _Streamed
 from inspector.station.follow import Follower, Standing
-from inspector.station.kept import Dropped
+from inspector.station.kept import Dropped, PublishedEvent
 from inspector.station.lines import Line
 from inspector.station.stream import Subscriber
 from inspector.station.watch import TICK_S, Watch
@@ -163,6 +163,29 @@ def test_an_error_of_the_stations_own_is_logged_and_shown(caplog: pytest.LogCapt
     assert [text for text in caplog.messages if "Report this as a bug" in text and "AttributeError" in text]
     answer = asyncio.run(api.health(request))
     assert answer.status_code == 503 and b"AttributeError" in bytes(answer.body)
+
+
+def test_what_stands_outlasts_an_error_of_the_stations_own(tmp_path: Path) -> None:
+    """An alarm, or the line's file as read again: what that tick was to send comes with the next, though only once."""
+    write_recipe(tmp_path / "recipe")
+    configuration.write(
+        tmp_path / "line.toml", Ports.free(), Path("recipe"), line="test", mm_per_px=0.5, cameras=("top",)
+    )
+    watch = Watch(msgspec.structs.replace(LINE, config=tmp_path / "line.toml"))
+    browser = watch.stream.subscribe("")
+
+    def came(tick: int) -> bytes:
+        asyncio.run(watch.step(tick))
+        return b"".join(browser._chunks.get_nowait() or b"" for _ in range(browser._chunks.qsize()))
+
+    came(0)
+    watch.follower._stands(Standing(fault="nobody answers"))
+    event, _ = sent(1, Health(state="reloaded", message="", recipe="r@1", version="1"))
+    watch.follower._events.append((event, cast(PublishedEvent, None)))
+    assert came(1) == b"" and watch.fault
+    text = came(2)
+    assert b"nobody answers" in text and b'"camera":"top"' in text and b'"lost":1' in text
+    assert came(3) == b""
 
 
 def test_an_error_ends_no_thread(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
