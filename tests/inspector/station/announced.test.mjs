@@ -46,3 +46,28 @@ test("what a flood withholds is not announced", () => {
   assert.equal(horn.take([stands("unacknowledged")]), false);
   assert.equal(horn.take([stands("unacknowledged"), stands("unacknowledged", at("00.000"), "grave")]), true);
 });
+
+const nth = (raised, stood, since = at("00.000")) => ({ ...stands(stood, since), raised });
+const nthEvent = (raised, isa_state, annunciate = false, time = at("00.007")) => ({ time, data: { ...event(isa_state, annunciate).data, raised } });
+
+test("what was raised while the page was away is announced once, though its events follow the line's answer", () => {
+  const horn = new Announced();
+  horn.take([nth(1, "unacknowledged")]);
+  assert.equal(horn.take([nth(3, "returned", at("12.000"))]), true);
+  const missed = [nthEvent(1, "acknowledged"), nthEvent(2, "unacknowledged", true), nthEvent(2, "acknowledged"), nthEvent(3, "unacknowledged", true), nthEvent(3, "returned")];
+  assert.deepEqual(missed.map((one) => horn.note(one)), missed.map(() => false));
+  assert.equal(horn.take([nth(3, "returned", at("12.000"))]), false);
+  assert.equal(horn.note(nthEvent(4, "unacknowledged", true)), true);
+  assert.equal(horn.take([nth(4, "unacknowledged")]), false);
+});
+
+test("a station that was started again announces only what it does not know", () => {
+  const horn = new Announced();
+  assert.equal(horn.take([nth(1, "unacknowledged")]), true);
+  assert.deepEqual([[], [nth(1, "unacknowledged", at("00.007"))], []].map((alarms) => horn.take(alarms)), [false, false, false]);
+  assert.equal(horn.take([nth(2, "unacknowledged")]), true);
+  assert.deepEqual([[], [nth(1, "unacknowledged", at("50.000"))]].map((alarms) => horn.take(alarms)), [false, true]);   // the line lost count
+  assert.deepEqual([[], [nth(1, "unacknowledged", at("59.000"))], [nth(1, "returned", at("59.900"))]].map((alarms) => horn.take(alarms)), [false, false, false]);
+  assert.equal(horn.note(nthEvent(2, "unacknowledged")), false);   // a flood withholds it
+  assert.equal(horn.take([nth(2, "unacknowledged")]), false);
+});

@@ -65,7 +65,7 @@ def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
         [NODE, "--test", str(tmp_path)], capture_output=True, text=True, check=False, timeout=patience_s()
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "# pass 55" in done.stdout
+    assert "# pass 57" in done.stdout
 
 
 def test_no_page_goes_by_the_screens_own_clock() -> None:
