@@ -7,7 +7,9 @@ export const address = (path, values = {}) => `${path}?${new URLSearchParams({ l
 
 // What is asked waits in the browser while its other pages hold all connections that it opens to one station: it is given up
 // then, and never sent later. Longer than a line may take to answer.
-const PATIENCE_MS = 20_000, LONG_MS = 600_000;
+const PATIENCE_MS = 20_000;
+// The same for a request of labels, of which the line writes one at a time; for what takes minutes.
+export const LABELS_MS = 90_000, LONG_MS = 600_000;
 
 // The station does not answer at all: its words are the page's, not the browser's.
 export class Lost extends Error {}
@@ -20,14 +22,14 @@ export async function ask(path, values) {
   return answer;
 }
 
-// What the station answers to a POST; null where it does not. `isLong`: it may take minutes.
-export async function give(path, order, isLong = false) {
+// What the station answers to a POST; null where it does not within `patience_ms`.
+export async function give(path, order, patience_ms = PATIENCE_MS) {
   try {
     const answer = await sent(address(path), {
       method: "POST",
       headers: { "content-type": "application/json", "x-station-token": facts.token },
       body: JSON.stringify(order),
-    }, isLong ? LONG_MS : PATIENCE_MS);
+    }, patience_ms);
     if (answer.status === 401) location.assign("/login");
     return await answer.json();
   } catch (error) {

@@ -1,7 +1,7 @@
 // The review: many defects at once, a key for each class. What a tile shows after a label is what stands in the archive.
 
 import { colourOf } from "/static/coil/marks.js";
-import { address, ask, give, Lost, rememberOperator, whoAsks } from "./ask.js";
+import { address, ask, give, LABELS_MS, LONG_MS, Lost, rememberOperator, whoAsks } from "./ask.js";
 import { byId, el, facts, toast } from "./dom.js";
 import { inParts, Pick, undoing, unsettled } from "./pick.js";
 import { picture } from "./picture.js";
@@ -81,7 +81,7 @@ async function send(items, label) {
   const operator = whoAsks(), done = [];
   if (!operator) return [];
   for (const part of inParts(items, AT_ONCE)) {
-    const given = await give("/api/relabel", { operator, label, items: part });
+    const given = await give("/api/relabel", { operator, label, items: part }, LABELS_MS);
     if (!Array.isArray(given)) { if (given) toast(given.error, true); break; }
     take(given); done.push(...given);
     if (items.length > AT_ONCE) toast(t("done_of", { done: done.length, count: items.length }));
@@ -181,7 +181,7 @@ async function exported(event) {
   const form = new FormData(byId("export")), asked = new FormData(byId("wanted"));
   byId("export-button").disabled = true; toast(t("export.runs"));
   try {
-    const given = await give("/api/export", { labelled: form.get("labelled") === "on", classes: asked.get("name") ? [asked.get("name")] : [], coils: [] }, true);
+    const given = await give("/api/export", { labelled: form.get("labelled") === "on", classes: asked.get("name") ? [asked.get("name")] : [], coils: [] }, LONG_MS);
     if (given?.error || !given) { toast(given?.error ?? t("no_answer"), true); return; }
     toast(t("export.done", { count: number(given.crops), labelled: number(given.labelled), place: given.folder ?? "" }));
     if (given.id) location.assign(address("/api/exported", { id: given.id }));
