@@ -111,8 +111,7 @@ class Quantity:
             for defect, item in noted.of(section.classes):
                 if defect.part_of:  # the other one has its place now
                     self.window.drop(item.id)
-                elif self._matches(item):
-                    self.window.add(item)
+                elif self._matches(item) and self.window.add(item):
                     last = defect
             if last is not None:
                 self.source = LastEvent(last.coil, last.camera, last.id, noted.begun_behind(last))

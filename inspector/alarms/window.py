@@ -29,6 +29,8 @@ CELLS = 64
 """More are kept as sums over as many parts of the window: 1 kB, and exact to such a part."""
 MOST_LEFT = 32
 """Windows on coils that their cameras have left: the oldest are forgotten beyond that."""
+MOST_PASSED = 1000
+"""Open things that the window has left behind: the oldest are forgotten beyond that, over a restart `KEPT_ITEMS`."""
 BEFORE = "-"
 """Marks a coil, and its items, once for each other of its name that has begun since: no coil's name begins so."""
 
@@ -84,6 +86,8 @@ class KeptWindow(msgspec.Struct, frozen=True, array_like=True):
     """Coil, camera, and how far the one would have come under the other that has left it."""
     silent: tuple[str, ...] = ()
     """Coils that count no more."""
+    passed_mm: dict[str, float] = {}
+    """Where open things end that the window has left behind, by id."""
 
 
 class LaneWindow(msgspec.Struct):
@@ -121,6 +125,9 @@ class StripWindow(msgspec.Struct):
     """Coils that count no more, unless they go on."""
     ran_mm: dict[str, float] = {}
     """How far strip has run under each camera: the frames of one may come in other batches than another's."""
+    passed_mm: dict[str, float] = {}
+    """Where open things end that the window has left behind, by id: those of a coil's tail are reported once more as
+    its last camera leaves."""
 
     def most(self, amount: Callable[[LaneWindow], float]) -> float:
         """The sum over a coil's cameras, of the coil that has most."""
@@ -133,8 +140,13 @@ class StripWindow(msgspec.Struct):
             return 0.0
         return lane.length_mm - max(0.0, lane.begin_mm - self.items[lane.ends[0][1]].start_mm)
 
-    def add(self, item: WindowItem) -> None:
-        """Put what was found into its window; what has grown takes the place of its part."""
+    def add(self, item: WindowItem) -> bool:
+        """Put what was found into its window; what has grown takes the place of its part.
+
+        False where it counts no more: it has not grown since the window left it behind.
+        """
+        if self._has_passed(item):
+            return False
         place = item.coil, item.camera
         lane = self._put(item)
         if place not in self.reached_mm and item.end_mm > self.left_mm.get(place, 0.0):  # so far the coil had come
@@ -142,6 +154,7 @@ class StripWindow(msgspec.Struct):
             self._cut(lane, item.end_mm)
         if len(lane.ends) > MOST_ITEMS:
             self._remove(lane.ends[0][1])
+        return True
 
     def move(self, findings: Findings, begun: Counter[str], *, is_awaited: bool = False) -> None:
         """Drop what the window has left behind, and what lies beyond a position set back.
@@ -161,6 +174,7 @@ class StripWindow(msgspec.Struct):
 
     def drop(self, name: str) -> bool:
         """Take an item out; False where there is none of this id."""
+        self.passed_mm.pop(name.lstrip(BEFORE), None)
         if name not in self.items:
             return False
         self._remove(name)
@@ -169,7 +183,7 @@ class StripWindow(msgspec.Struct):
     def of_length(self, within_mm: float) -> StripWindow:
         """The same things in a window of another length."""
         window = StripWindow(within_mm, self.sums_length, reached_mm=self.reached_mm, left_mm=self.left_mm)
-        window.silent, window.ran_mm = self.silent, self.ran_mm
+        window.silent, window.ran_mm, window.passed_mm = self.silent, self.ran_mm, self.passed_mm
         for item in self.items.values():
             window._put(item)
         return window
@@ -194,12 +208,13 @@ class StripWindow(msgspec.Struct):
                     items += [self.items[name] for name in sorted(lane.open)]
                     sums.append(LaneSums(coil, camera, lane.cells))
         left = ((coil, camera, round(left_mm, DIGITS)) for (coil, camera), left_mm in self.left_mm.items())
-        return KeptWindow(tuple(items), tuple(sums), tuple(left), tuple(sorted(self.silent)))
+        passed_mm = dict([*self.passed_mm.items()][-KEPT_ITEMS:])
+        return KeptWindow(tuple(items), tuple(sums), tuple(left), tuple(sorted(self.silent)), passed_mm)
 
     def go_on(self, kept: KeptWindow) -> None:
         """Take up what was kept."""
         self.left_mm = {(coil, camera): left_mm for coil, camera, left_mm in kept.left}
-        self.silent = set(kept.silent)
+        self.silent, self.passed_mm = set(kept.silent), {**kept.passed_mm}
         for item in kept.items:
             self._put(item)
         for sums in kept.sums:
@@ -297,9 +312,27 @@ class StripWindow(msgspec.Struct):
             lane.begin_mm = reached_mm - self.within_mm
             first = bisect_left(lane.ends, (lane.begin_mm, ""))
             last = bisect_left(lane.ends, (reached_mm + self.within_mm, "\U0010ffff"))
-        for _, name in (*lane.ends[:first], *lane.ends[last:]):
-            self._count(lane, self.items.pop(name), -1)
+        for number, (_, name) in enumerate((*lane.ends[:first], *lane.ends[last:])):
+            item = self.items.pop(name)
+            self._count(lane, item, -1)
+            if item.is_open and number < first:
+                self._pass(item)
         del lane.ends[last:], lane.ends[:first]
+
+    def _pass(self, item: WindowItem) -> None:
+        """Note that the window has left behind what may still be reported."""
+        self.passed_mm[item.id.lstrip(BEFORE)] = item.end_mm
+        if len(self.passed_mm) > MOST_PASSED:
+            del self.passed_mm[next(iter(self.passed_mm))]
+
+    def _has_passed(self, item: WindowItem) -> bool:
+        """Whether the window has left this behind, all of it; its end is its last report."""
+        name = item.id.lstrip(BEFORE)
+        if (passed_mm := self.passed_mm.get(name)) is None:
+            return False
+        if item.end_mm > passed_mm or not item.is_open:
+            del self.passed_mm[name]
+        return item.end_mm <= passed_mm
 
     def _remove(self, name: str) -> None:
         item = self.items.pop(name)

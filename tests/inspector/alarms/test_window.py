@@ -132,6 +132,35 @@ def test_a_coil_that_has_left_counts_once() -> None:
     assert states(desk.follow(defect(3, coil="D", start_mm=0.0, end_mm=100.0))) == ["returned"]
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_coils_tail_counts_once_under_cameras_far_apart(restarts: bool) -> None:
+    """Its open defects end as the last camera leaves: those that passed by are over, one reported first is not."""
+    desk = Desk(section(off_delay_ms=0))
+    desk.reached_mm["C", "bottom"] = 1000.0
+    assert states(desk.follow(defect(1, is_partial=True), defect(2, is_partial=True))) == ["unacknowledged"]
+    desk.weld()
+    desk.follow()
+    desk.run_on(10.1)
+    assert states(desk.follow()) == ["returned"]
+    if restarts:
+        desk.restart()
+        desk.follow()
+    assert desk.follow(defect(1)) == []
+    desk.left_mm["C", "bottom"] = desk.reached_mm.pop(("C", "bottom"))
+    assert desk.follow(defect(2, end_mm=999.0)) == []
+    (alarm,) = desk.follow(defect(3))
+    assert (alarm.isa_state, alarm.value, alarm.defect_id) == ("unacknowledged", 1.0, "3")
+
+
+def test_a_defect_that_grows_back_into_the_window_counts() -> None:
+    """One that the window has left behind does so only where more of it is found."""
+    desk = Desk(section(off_delay_ms=0))
+    assert states(desk.follow(defect(is_partial=True))) == ["unacknowledged"]
+    desk.run_on(10.1)
+    assert states(desk.follow(defect(is_partial=True))) == ["returned"]
+    assert states(desk.follow(defect(end_mm=1200.0))) == ["unacknowledged"]
+
+
 def test_a_delay_runs_on_over_a_coils_end() -> None:
     """Over a restart too, as long as the window reaches back so far: then the condition has been met for all of it."""
     for run_m, expected in ((5, ["unacknowledged"]), (5.1, [])):
