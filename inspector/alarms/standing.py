@@ -116,6 +116,8 @@ class StandingReports(msgspec.Struct):
     """The newest coil that has a grade."""
     running: list[str] = []
     """Coils under the cameras: a decision of one is of none that has a grade, though that be of its name."""
+    going_on: list[str] = []
+    """Those of them that had ended before: a record or a decision is of them, not of another of their name."""
     early: dict[str, str] = {}
     """What was decided of coils that may have no record yet, by name: the record can have been made meanwhile."""
     faults: list[Fault] = []
@@ -139,20 +141,15 @@ class StandingReports(msgspec.Struct):
                 before = event.decisions[-1].grade if event.decisions else event.grade
                 decided = self.early.pop(event.coil, before)
                 grade = decided if decided in GRADES else event.grade
-                self.graded = GradedCoil(event.coil, grade, int(event.coil in self.running))
+                self.graded = GradedCoil(event.coil, grade, int(self._is_another(event.coil)))
             case Decision() if self._is_graded(event.coil) and event.grade in GRADES:
                 self.graded = GradedCoil(event.coil, event.grade)
-            case Decision() if event.coil not in self.running:
+            case Decision() if not self._is_another(event.coil):
                 self.early.pop(event.coil, None)
                 self.early = dict([*self.early.items(), (event.coil, event.grade)][-MOST_EARLY:])
                 return False
             case CoilReport():
-                if event.state == "started":
-                    self.early.pop(event.coil, None)
-                others = [coil for coil in self.running if coil != event.coil]
-                self.running = [*others, event.coil][-RUNNING:] if event.state == "started" else others
-                if event.begins:
-                    self._pass_on(event.coil)
+                self._follow_coil(event)
                 return False
             case Health(state="reload_failed"):
                 self.refused = event
@@ -164,6 +161,18 @@ class StandingReports(msgspec.Struct):
                 return False
         return True
 
+    def _follow_coil(self, report: CoilReport) -> None:
+        """Note that a coil comes under the cameras, or leaves them."""
+        runs = [report.coil] if report.state == "started" else []
+        others = [coil for coil in self.running if coil != report.coil]
+        self.running = [*others, *runs][-RUNNING:]
+        self.going_on = [coil for coil in self.going_on if coil in others]
+        if report.begins:
+            self.early.pop(report.coil, None)
+            self._pass_on(report.coil)
+        else:
+            self.going_on += runs
+
     def _pass_on(self, coil: str) -> None:
         """Another coil of a name has begun: what stands is of one before it."""
         for repeat in [repeat for repeat in self.repeats.values() if repeat.coil == coil]:
@@ -173,7 +182,12 @@ class StandingReports(msgspec.Struct):
 
     def _is_graded(self, coil: str) -> bool:
         """Whether the newest coil of a name is the one that has a grade."""
-        return self.graded is not None and coil == self.graded.coil and coil not in self.running
+        graded = self.graded
+        return graded is not None and coil == graded.coil and not graded.coils_since and not self._is_another(coil)
+
+    def _is_another(self, coil: str) -> bool:
+        """Whether a coil runs that had not ended before: it is none of its name that did."""
+        return coil in self.running and coil not in self.going_on
 
     def levels(self, section: AlarmSection) -> Iterator[Level]:
         """What a rule reads, the newest last."""

@@ -166,6 +166,20 @@ def test_a_decision_of_a_short_piece_that_runs_is_not_for_one_of_its_name() -> N
     assert desk.follow(decision("P0", "release"), after_ms=60_000) == []
 
 
+def test_a_coil_that_goes_on_is_the_one_that_has_a_grade() -> None:
+    """A piece does under the next camera, while its record is made: that and a decision, sooner or later, are of it."""
+    ends, goes_on = (reported("A", "started"), reported("A", "ended", 5.0)), reported("A", "started", 5.0)
+    desk = Desk(GRADE)
+    (alarm,) = desk.follow(*ends, goes_on, graded("block", "A"))
+    assert (alarm.isa_state, alarm.coils_since) == ("unacknowledged", 0)
+    desk.restart()
+    assert states(desk.follow(decision("A", "release"))) == ["returned"]
+    assert desk.follow(decision("A", "block"), *ends, decision("A", "release"), goes_on, graded("hold", "A")) == []
+    assert desk.follow(decision("A", "release"), reported("A", "started"), after_ms=60_000) == []
+    assert desk.follow(reported("A", "ended", 5.0), decision("A", "hold")) == []
+    assert states(desk.follow(graded("release", "A"))) == ["unacknowledged"]
+
+
 @pytest.mark.parametrize("is_known", [False, True])
 def test_a_decision_that_comes_before_the_record(is_known: bool) -> None:
     """A person may look at a coil sooner than its record is made, or while it is: the decision takes the grade's place.
