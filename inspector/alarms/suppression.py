@@ -23,6 +23,8 @@ STANDS_NS = 2_000_000_000
 """The line stands when no camera's strip has come on for this long, and its speed is that of as much time."""
 DEAD_NS = 10_000_000_000
 """A camera whose strip has not come on while another's ran for so long shows no longer how far a coil is."""
+HEAD_SEEN = 2
+"""A camera came at a coil's head where after two batches the coil is at most this many times as far as it has seen."""
 MOST_FACTS = 10
 """Different facts in one expression, so that whether it can hold is tried out at once: 1024 cases."""
 
@@ -175,6 +177,8 @@ class _Lane(msgspec.Struct, frozen=True):
     """Since when it has come on without a pause of `STANDS_NS`."""
     is_late: bool = False
     """Whether then the camera came out of nowhere: to a coil that others saw, or as it had been dead."""
+    seen_mm: float = 0.0
+    """What a camera that came to such a coil has seen of it, while it is late."""
 
     def has_run(self, now_ns: int) -> bool:
         """Whether it has come on for `STANDS_NS`; what a camera shows before that may be a leap."""
@@ -199,7 +203,7 @@ class StripMotion:
         samples, now_ns = self._samples, findings.closed_ns
         running_ns = self._running_ns + min(now_ns - self._moved_ns, STANDS_NS)
         ends_mm = findings.reached_mm.items()
-        lanes = {place: self._lane(place, reached_mm, now_ns, running_ns) for place, reached_mm in ends_mm}
+        lanes = {place: self._lane(place, reached_mm, running_ns, findings) for place, reached_mm in ends_mm}
         moved = [place for place, lane in lanes.items() if lane is not self._lanes.get(place)]
         ways_mm = {place[1]: self._way_mm(place, lanes[place], findings) for place in moved}
         self._lanes = lanes
@@ -210,16 +214,19 @@ class StripMotion:
         while len(samples) > 1 and samples[1][0] <= now_ns - STANDS_NS:
             samples.popleft()
 
-    def _lane(self, place: tuple[str, str], reached_mm: float, now_ns: int, running_ns: int) -> _Lane:
+    def _lane(self, place: tuple[str, str], reached_mm: float, running_ns: int, findings: Findings) -> _Lane:
         """How a coil runs that has come so far now; the lane of before where it has not moved."""
-        before = self._lanes.get(place)
+        before, now_ns, seen_mm = self._lanes.get(place), findings.closed_ns, findings.inspected_mm.get(place[1], 0.0)
         if before is None:
             coils, cameras = {coil for coil, _ in self._lanes}, {camera for _, camera in self._lanes}
-            return _Lane(reached_mm, now_ns, running_ns, now_ns, place[0] in coils and place[1] not in cameras)
+            is_late = place[0] in coils and place[1] not in cameras
+            return _Lane(reached_mm, now_ns, running_ns, now_ns, is_late, seen_mm)
         if reached_mm == before.reached_mm:
             return before
         if now_ns - before.moved_ns < STANDS_NS:
-            return _Lane(reached_mm, now_ns, running_ns, before.since_ns, before.is_late)
+            seen_mm = before.seen_mm + seen_mm if before.seen_mm else 0.0
+            is_late = before.is_late and reached_mm > HEAD_SEEN * seen_mm
+            return _Lane(reached_mm, now_ns, running_ns, before.since_ns, is_late, seen_mm)
         return _Lane(reached_mm, now_ns, running_ns, now_ns, self._is_dead(before))
 
     def _way_mm(self, place: tuple[str, str], lane: _Lane, findings: Findings) -> float:

@@ -145,6 +145,19 @@ def test_a_camera_that_comes_is_no_leap_of_the_line() -> None:
         assert tick < 8 or not line.is_at_head(3.0)
 
 
+def test_a_coil_is_at_its_head_under_a_camera_that_saw_none_before() -> None:
+    """As where coils come far apart: from the batch on that goes on from its head, not where it leaps."""
+    for leaps in (False, True):
+        line = StripMotion()
+        for tick in range(60):
+            bottom_mm = (tick - 29) * 500.0 + (2000.0 if leaps and tick > 30 else 0.0)
+            reached_mm = {("C", "top"): 500.0 + tick * 500.0} | ({("C", "bottom"): bottom_mm} if tick >= 30 else {})
+            inspected_mm = {camera: 500.0 for _, camera in reached_mm}
+            now_ns = tick * STANDS_NS // 8
+            line.follow(Findings(closed_ns=now_ns, reached_mm=reached_mm, inspected_mm=inspected_mm))
+            assert line.is_at_head(3.0) is (tick < 6 or (not leaps and 31 <= tick <= 35))
+
+
 def test_the_line_runs_wherever_frames_are_bad() -> None:
     """Strip that was missed under a camera that is there counts; so does what comes by again after a stop."""
     line = StripMotion()
