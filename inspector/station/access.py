@@ -31,8 +31,8 @@ from inspector.station.settings import StationSection
 from inspector.station.users import ROLES, Role, User, Users, read
 
 TOKEN = "x-station-token"
-TOKEN_FILE = "token"
-"""Keeps what pages carry on loopback."""
+TOKEN_FILE = "station-token"
+"""Keeps what pages carry on loopback. Next to a line's file LINE.token is the line's own: the secret of HTTP's POST."""
 SESSION_S = 12 * 3600
 """A shift and a half."""
 TRIES, TRY_S = 5, 300.0
