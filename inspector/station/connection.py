@@ -2,7 +2,8 @@
 
 Laws: a client that holds any number of connections open keeps no other out. Where there are too many, a newcomer takes
 the place of the oldest that has not asked anything whole, then of the oldest that does not take its answer; each of
-those ends by itself, too. One that is owed an answer, or reads its stream, stays.
+those ends by itself, too. One that is owed an answer, or reads its stream, stays. Of TLS all this holds once the
+handshake is done, for which asyncio waits a minute.
 
 Knows: uvicorn's HTTP, what the kernel says of a connection. Must not know: what is served.
 """
