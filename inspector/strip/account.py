@@ -6,10 +6,11 @@ Knows: lanes and sums. Must not know: the rules.
 from __future__ import annotations
 
 import math
-from collections.abc import Set
+from collections.abc import Mapping, Set
 
 import msgspec
 
+from inspector.config.camera import CameraSection
 from inspector.config.motion import begins_again
 from inspector.records.events import CoilReport, Crowded, Data
 from inspector.records.frame import Header
@@ -27,6 +28,11 @@ AWAITED = 20
 
 Where one is dead, all coils are such.
 """
+SILENT_NS = 10_000_000_000
+"""A camera that has sent nothing while the line ran for so long, and others went on sending, one of them on the next
+coil, is taken for dead; on a line that stands nobody is."""
+PAUSE_NS = 500_000_000
+"""The line has run for so long at most between two frames: in a longer pause it may have stood."""
 
 
 class Absence(msgspec.Struct):
@@ -44,6 +50,27 @@ class StripState(msgspec.Struct):
     coils: dict[str, CoilSums] = {}
     refused: dict[str, Absence] = {}
     """By camera."""
+    running_ns: int = 0
+    """How long the line has run."""
+    seen_ns: int = 0
+    """When the batch with the last frame of any camera was closed."""
+
+    def run_on(self, now_ns: int) -> None:
+        """Note that a frame came: frames show that the line runs, but not through a long pause."""
+        self.running_ns += min(max(now_ns - self.seen_ns, 0), PAUSE_NS)
+        self.seen_ns = now_ns
+
+    def restart(self, now_ns: int) -> None:
+        """Go on in another process, with another clock: nobody was silent while it was down."""
+        self.seen_ns = now_ns
+        for camera, lane in self.lanes.items():
+            lane.is_restored, lane.received_ns, lane.lost_since_ns = True, now_ns, now_ns
+            lane.running_ns = self.running_ns
+            self.assume(camera)
+        for coil in self.coils.values():
+            coil.left_running_ns = self.running_ns
+        for refused in self.refused.values():
+            refused.last_ns = now_ns
 
     def refuse(self, camera: str, reasons: dict[str, int], now_ns: int) -> None:
         """Note frames of which nothing is believed, of a camera that is on no coil; not where none is named."""
@@ -70,10 +97,11 @@ class StripState(msgspec.Struct):
             self.refuse(camera, lane.take(lane.track.placeless), now_ns)
             lane.track.skip(lane.track.placeless)
 
-    def why_absent(self, camera: str, since_ns: int) -> dict[str, int]:
-        """Say why a camera saw nothing of a coil: its frames were refused, or it sent none, or none since then."""
+    def why_absent(self, camera: str, now_ns: int) -> dict[str, int]:
+        """Say why a camera saw nothing of a coil: its frames were refused, or it sent none, or none of late."""
         refused = self.refused.pop(camera, Absence())
-        return refused.reasons if refused.last_ns > since_ns and refused.reasons else {**refused.reasons, "silent": 0}
+        is_sending = refused.last_ns > now_ns - SILENT_NS
+        return refused.reasons if is_sending and refused.reasons else {**refused.reasons, "silent": 0}
 
     def shown_mm(self, lane: CoilLane, since_ns: int) -> float:
         """How far other cameras with an encoder, that sent since then, show a lane's coil to reach."""
@@ -145,25 +173,43 @@ def remember(coils: dict[str, CoilSums], coil: CoilSums, cameras: Set[str]) -> N
         del coils[name]
 
 
-def silent(state: StripState, for_ns: int) -> list[str]:
-    """Cameras whose last frame came so long before another's."""
-    last_ns = max((lane.received_ns for lane in state.lanes.values()), default=0)
-    return [camera for camera, lane in state.lanes.items() if last_ns - lane.received_ns >= for_ns]
+def silent(state: StripState, for_ns: int = SILENT_NS) -> list[str]:
+    """Cameras whose last frame came so long before another's; what the line stood meanwhile does not count."""
+    last_ns = max((lane.running_ns for lane in state.lanes.values()), default=0)
+    return [camera for camera, lane in state.lanes.items() if last_ns - lane.running_ns >= for_ns]
 
 
-def is_late(state: StripState, coil: CoilSums, header: Header, lane: CoilLane | None, dead_ns: int) -> bool:
+def comes_first(camera: str, visitors: Set[str], cameras: Mapping[str, CameraSection]) -> bool:
+    """Whether strip comes under a camera before, or as, it comes under the visitors; not known where none has a place.
+
+    All at 0 m is how they stand where nobody configured it, be they 30 m apart.
+    """
+    stations_m = [cameras[name].station_m for name in visitors if name in cameras]
+    own_m = cameras[camera].station_m
+    return own_m <= min(stations_m, default=-math.inf) and any((own_m, *stations_m))
+
+
+def is_late(
+    state: StripState, coil: CoilSums, header: Header, lane: CoilLane | None, cameras: Mapping[str, CameraSection]
+) -> bool:
     """Whether a frame may be of the passage of a coil that others saw and left, where its camera never came to it.
 
-    Once they had sent for `dead_ns` behind it, its camera was dead: from its head on the coil comes by again. Not where
-    the camera's `lane` until now shows that it sent meanwhile, and no other saw that lane's coil begin behind this one.
+    From its head on, once the line has run for `SILENT_NS` behind it, the coil comes by again where the camera's `lane`
+    until now shows that it went past, on a coil that began behind this one under another camera too; and where strip
+    comes under it first and it sent nothing meanwhile, for it was dead. One farther down the line may await the coil
+    for any time: strip is empty between pieces, and stands.
     """
     if header.camera in coil.visitors:
         return False
-    last_ns = max((known.received_ns for known in state.lanes.values()), default=0)
-    if last_ns - coil.left_ns < dead_ns or not begins_again(header.start_mm or 0.0, coil.farthest_mm):
+    running_ns = state.running_ns
+    is_near = running_ns - coil.left_running_ns < SILENT_NS
+    if is_near or not begins_again(header.start_mm or 0.0, coil.farthest_mm):
         return True
-    before = state.coils.get(lane.coil) if lane is not None and last_ns - lane.received_ns < dead_ns else None
-    return before is not None and (before.begun < coil.begun or before.visitors == {header.camera})
+    before = state.coils.get(lane.coil) if lane is not None else None
+    if before is not None and before.begun > coil.begun and before.visitors != {header.camera}:
+        return False
+    is_sending = lane is not None and running_ns - lane.running_ns < SILENT_NS
+    return is_sending or not comes_first(header.camera, coil.visitors, cameras)
 
 
 def settled(state: StripState) -> dict[tuple[str, str], float]:

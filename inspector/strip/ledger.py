@@ -45,6 +45,8 @@ class CoilLane(msgspec.Struct):
     lost_since_ns: int = 0
     received_ns: int = 0
     """When the batch with its last frame was closed."""
+    running_ns: int = 0
+    """How long the line had run by then."""
     unseen_mm: list[tuple[float, float]] = []
     """Stretches that were missed: should they come by again, what is seen there is new."""
     leap: Leap | None = None
@@ -179,8 +181,8 @@ class CoilSums(msgspec.Struct):
     """Boot and number of the last frame under each of them."""
     left_unseen_mm: dict[str, list[tuple[float, float]]] = {}
     """What was missed under each of them, should it come back."""
-    left_ns: int = 0
-    """When the last of them left."""
+    left_running_ns: int = 0
+    """How long the line had run when the last of them left."""
     ends_mm: dict[str, float] = {}
     """Cameras that went on to the next coil, and how far this one can have reached under each of them."""
     is_ended: bool = False
@@ -218,9 +220,9 @@ class CoilSums(msgspec.Struct):
         lane.miss(0.0, absent_mm)  # so it was reported, and is inspected now
         return lane
 
-    def leave(self, camera: str, lane: CoilLane, now_ns: int) -> None:
+    def leave(self, camera: str, lane: CoilLane, running_ns: int) -> None:
         """Keep how far a camera had come that leaves."""
-        self.left_ns = now_ns
+        self.left_running_ns = running_ns
         self.left_mm[camera] = lane.accounted_mm
         self.left_last_mm[camera] = lane.track.last_mm
         self.left_at[camera] = lane.track.boot, lane.track.number

@@ -33,9 +33,6 @@ from inspector.strip.settings import DefectSection
 
 REPORT_AFTER_NS = 1_000_000_000
 """A stretch that is still being missed is reported at the latest after this time."""
-SILENT_NS = 10_000_000_000
-"""A camera that has sent nothing for so long while others went on sending, one of them on the next coil, is taken for
-dead; on a line that stands nobody is."""
 
 
 class Strip:
@@ -94,13 +91,7 @@ class Strip:
         Raises: ValueError when it cannot be read.
         """
         self._state = msgspec.json.decode(state, type=StripState)
-        for camera, lane in self._lanes.items():
-            lane.is_restored, lane.received_ns, lane.lost_since_ns = True, now_ns, now_ns
-            self._state.assume(camera)
-        for coil in self._coils.values():
-            coil.left_ns = now_ns
-        for refused in self._state.refused.values():
-            refused.last_ns = now_ns
+        self._state.restart(now_ns)
 
     # --- a batch ----------------------------------------------------------------------------------------------
 
@@ -158,7 +149,7 @@ class Strip:
         unknown = self._lanes.keys() - self._cameras.keys()
         for camera in sorted(unknown) if len(unknown) < len(self._lanes) else ():
             self._leave(camera, turn)
-        for camera in silent(self._state, SILENT_NS):
+        for camera in silent(self._state):
             coil = self._coils[self._lanes[camera].coil]
             if coil.cameras < coil.visitors:  # another has left this coil
                 self._leave(camera, turn, is_silent=True)
@@ -170,6 +161,7 @@ class Strip:
         camera = self._cameras[header.camera]
         footprint = camera.footprint(header)
         length_mm = footprint.length_mm
+        self._state.run_on(turn.now_ns)
         lane = self._lane(header, length_mm, turn)
         self._face(header.camera, lane, footprint.side, turn)
         if lane.is_restored:
@@ -192,7 +184,8 @@ class Strip:
                 lane.accounted_mm = lane.track.placed_mm = at.start_mm
                 lane.reasons = {}
         lane.track.go_on(header, at, length_mm)
-        lane.received_ns, lane.is_estimated = turn.now_ns, header.is_estimated
+        lane.received_ns, lane.running_ns = turn.now_ns, self._state.running_ns
+        lane.is_estimated = header.is_estimated
         self._coils[lane.coil].is_estimated |= header.is_estimated
         self._coils[lane.coil].reach(lane)
         return lane, at
@@ -244,7 +237,7 @@ class Strip:
         coil = self._coils.get(name)
         back = coil.come_back(header) if coil and lane is None else None
         if coil is not None and coil.is_ended and not coil.cameras and back is None:
-            coil = coil if is_late(self._state, coil, header, last, SILENT_NS) else None
+            coil = coil if is_late(self._state, coil, header, last, self._cameras) else None
         if coil is None or coil.is_ended:
             begun = newest(self._coils) + 1
             coil = self._coils[name] = coil or CoilSums(name, is_nameless=not header.coil, begun=begun)
@@ -288,7 +281,7 @@ class Strip:
             if lane.is_restored and lane.track.placed_mm < coil.end_mm:
                 lane.lose("down", 0, turn.now_ns)
             self._complete(camera, turn, is_silent=is_silent or is_short, begins_mm=begins_mm)
-        coil.leave(camera, lane, turn.now_ns)
+        coil.leave(camera, lane, self._state.running_ns)
         turn.left_mm[coil.name, camera] = lane.track.last_mm
         del self._lanes[camera]
         if not coil.cameras:
@@ -323,7 +316,7 @@ class Strip:
             start_mm = coil.absent_mm.get(camera, 0.0)
             if coil.farthest_mm > start_mm:
                 self._state.hand_on(camera, turn.now_ns)
-                why = self._state.why_absent(camera, turn.now_ns - SILENT_NS)
+                why = self._state.why_absent(camera, turn.now_ns)
                 turn.events.append(coil.miss(camera, start_mm, coil.farthest_mm, why, is_estimated=coil.is_estimated))
                 coil.absent_mm[camera] = coil.farthest_mm
         turn.events.append(coil.report("ended"))

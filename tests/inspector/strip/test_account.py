@@ -2,13 +2,14 @@
 
 from collections import Counter
 
+import msgspec
 import pytest
 
 from inspector.records.events import CoilReport, Data, Defect
 from inspector.records.stages import Inspected
-from inspector.strip.account import AWAITED, REMEMBERED, UNNAMED, totals
+from inspector.strip.account import AWAITED, PAUSE_NS, REMEMBERED, SILENT_NS, UNNAMED, totals
 from inspector.strip.settings import DefectSection
-from inspector.strip.strip import SILENT_NS, Strip
+from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM
 from tests.frames import LAST, header, inspected
 from tests.strips import SPOT, gaps, say
@@ -63,6 +64,22 @@ def test_pieces_between_two_cameras(between: int, pause_ns: int) -> None:
     assert {(coil.frames, coil.length_m, coil.defects["dark"]) for coil in through} == {(2, 0.01, 2)}
 
 
+@pytest.mark.parametrize(("stations_m", "pause_ns"), [((0, 0), PAUSE_NS), ((2, 32), PAUSE_NS), ((5, 5), SILENT_NS)])
+def test_a_piece_begins_once_however_long_it_takes_to_its_second_camera(
+    stations_m: tuple[float, float], pause_ns: int
+) -> None:
+    """That saw nothing meanwhile: the line ran on with nothing under it, or stood again and again."""
+    places = zip(CAMERAS, stations_m, strict=True)
+    strip, reported = Strip([msgspec.structs.replace(at, station_m=metres) for at, metres in places]), list[Data]()
+    turns = 48 if pause_ns == PAUSE_NS else 16
+    for turn in range(turns):
+        reported += say(piece(turn // 8, "top", turn), strip=strip, now_ns=turn * pause_ns)
+    for number in range(turns // 8):
+        reported += say(piece(number, "bottom", number), strip=strip, now_ns=turns * pause_ns)
+    begun = Counter(event.coil for event in reported if isinstance(event, CoilReport) and event.begins)
+    assert begun == {f"P{number}": 1 for number in range(turns // 8)}
+
+
 def test_what_is_kept_of_pieces_is_bounded() -> None:
     """A dead camera awaits no more than may lie between two; coils that all have seen take no place of these."""
     strip = Strip(CAMERAS)
@@ -80,6 +97,8 @@ def test_a_camera_that_ran_past_a_coil_does_not_await_it() -> None:
     """It was on the next one meanwhile: a coil of that name, under it at first, is another."""
     strip = Strip(CAMERAS)
     say(piece(1, "top"), piece(2, "top", 1), piece(2, "bottom"), strip=strip)
-    say(piece(2, "top", 2), piece(2, "bottom", 1), strip=strip, now_ns=2 * SILENT_NS)
-    reported = say(piece(1, "bottom", 2), strip=strip, now_ns=2 * SILENT_NS)
+    turns = SILENT_NS // PAUSE_NS
+    for turn in range(1, turns + 1):
+        say(piece(2, "top", 1 + turn), piece(2, "bottom", turn), strip=strip, now_ns=turn * PAUSE_NS)
+    reported = say(piece(1, "bottom", turns + 1), strip=strip, now_ns=SILENT_NS)
     assert [event.coil for event in reported if isinstance(event, CoilReport) and event.begins] == ["P1"]

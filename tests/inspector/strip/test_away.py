@@ -1,10 +1,13 @@
 """A camera that is away while others see the coil: what they saw is missed under it, and nothing else is."""
 
+import msgspec
 import pytest
 
+from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.stages import Detection, Inspected
-from inspector.strip.strip import SILENT_NS, Strip
+from inspector.strip.account import PAUSE_NS, SILENT_NS
+from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM
 from tests.frames import LAST, dropped, header, inspected
 from tests.strips import SPOT, coils, gaps, say
@@ -68,26 +71,55 @@ def test_a_camera_that_is_back_sees_what_was_missed() -> None:
     assert [event.start_mm for event in reported if isinstance(event, Defect) and event.is_whole] == [54.0]
 
 
-@pytest.mark.parametrize("first", ["top", "bottom"])
+def stations(top_m: float, bottom_m: float) -> list[CameraSection]:
+    """The two cameras, and where along the line each looks."""
+    return [
+        msgspec.structs.replace(camera, station_m=station_m)
+        for camera, station_m in zip(CAMERAS, (top_m, bottom_m), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("first", "top_m"), [("top", 0.0), ("bottom", 5.0), ("bottom", 7.0)])
 @pytest.mark.parametrize("is_restarted", [False, True])
-def test_a_camera_that_was_dead_does_not_merge_two_passages(first: str, is_restarted: bool) -> None:
-    """It comes with the coil's second passage, first or last: the others had left the coil for too long."""
-    strip, second = Strip(CAMERAS), (first, "bottom" if first == "top" else "top")
+def test_a_camera_that_was_dead_does_not_merge_two_passages(first: str, top_m: float, is_restarted: bool) -> None:
+    """It comes with the coil's second passage, last or, where it stands no farther down the line, first."""
+    cameras, second = stations(top_m, 5.0), (first, "bottom" if first == "top" else "top")
+    strip, frames = Strip(cameras), SILENT_NS // PAUSE_NS + 6
     reported = list(say(*[on("top", number) for number in range(9)], strip=strip))
-    for number in range(9):
-        reported += say(on("top", number, coil="D"), strip=strip, now_ns=(1 + number) * SILENT_NS)
+    for number in range(frames):
+        reported += say(on("top", number, coil="D"), strip=strip, now_ns=number * PAUSE_NS)
         if is_restarted and number == 4:
-            state, strip = strip.state(), Strip(CAMERAS)
-            strip.restore(state, 6 * SILENT_NS)
+            state, strip = strip.state(), Strip(cameras)
+            strip.restore(state, number * PAUSE_NS)
     for number in range(9):
-        reported += say(*[on(name, number) for name in second], strip=strip, now_ns=(10 + number) * SILENT_NS)
+        reported += say(*[on(name, number) for name in second], strip=strip, now_ns=(frames + number) * PAUSE_NS)
     reported += strip(LAST).events
     ended = [event for event in reported if isinstance(event, CoilReport) and event.state == "ended"]
     assert [(event.coil, event.frames, event.missed_m) for event in ended] == [
         ("C", 9, 0.09),
-        ("D", 9, 0.09),
+        ("D", frames, frames / 100),
         ("C", 18, 0.0),
     ]
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_line_that_stands_with_a_weld_between_two_cameras_misses_no_tail(is_stopped: bool) -> None:
+    """The first camera to send behind the stop does so before the others, and the inspector may stop right then."""
+    strip, lag = Strip(CAMERAS), 8
+    reported = list(say(*[on("top", number) for number in range(20)], strip=strip))
+    reported += say(*[on("bottom", number) for number in range(20 - lag)], strip=strip)
+    for number in range(20):
+        now_ns = (number > 3) * 6 * SILENT_NS + number
+        reported += say(on("top", number, coil="D"), strip=strip, now_ns=now_ns)
+        if is_stopped and number == 4:
+            reported += strip(LAST).events
+            strip.restore(strip.state(), now_ns)
+        late = number + 20 - lag
+        frame = on("bottom", late) if late < 20 else on("bottom", late - 20, coil="D")
+        reported += say(frame, strip=strip, now_ns=now_ns)
+    assert [gap for gap in gaps(reported) if gap.coil == "C"] == []
+    sums = [event for event in reported if isinstance(event, CoilReport) and event.state == "ended"][-1]
+    assert (sums.coil, sums.inspected_m, sums.missed_m) == ("C", 0.4, 0.0)
 
 
 @pytest.mark.parametrize("is_ended", [False, True])
@@ -98,7 +130,9 @@ def test_what_was_taken_for_missed_is_not_missed_again(seen: int, is_ended: bool
     say(*[on("bottom", number) for number in range(seen)], *[on("top", number) for number in range(31)], strip=strip)
     left = say(on("top", 0, coil="D"), strip=strip)
     ends = [on("bottom", 0, coil="D")] if is_ended else []
-    left += say(on("top", 1, coil="D"), *ends, strip=strip, now_ns=SILENT_NS)
+    for number in range(1, 1 + SILENT_NS // PAUSE_NS):
+        frame = inspected(header(number, coil="D", start_mm=LENGTH_MM))
+        left += say(frame, *ends * (number == SILENT_NS // PAUSE_NS), strip=strip, now_ns=number * PAUSE_NS)
     assert gaps(left) == [silent(seen * LENGTH_MM, 310.0)]
     late = [dropped(on("bottom", number).frame.header) for number in range(seen, 8)]
     reported = say(*late, on("bottom", 8, SPOT), on("bottom", 9), on("bottom", 12), strip=strip)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.stages import Inspected, Loss
-from inspector.strip.account import UNNAMED
+from inspector.strip.account import PAUSE_NS, SILENT_NS, UNNAMED
 from inspector.strip.settings import DefectSection
-from inspector.strip.strip import REPORT_AFTER_NS, SILENT_NS, Strip
+from inspector.strip.strip import REPORT_AFTER_NS, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step
 from tests.frames import LAST, dropped, findings, header, inspected, missing, rejected
 from tests.strips import (
@@ -334,8 +334,9 @@ def test_a_dead_camera_misses_the_rest_of_its_coil() -> None:
     strip = Strip(CAMERAS)
     bottom = [inspected(header(number, "bottom", coil="C")) for number in range(4)]
     say(seen(0), *bottom, inspected(header(4, "bottom", coil="D")), strip=strip)
-    assert say(inspected(header(5, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS - 1) == ()
-    assert say(inspected(header(6, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS) == (
+    for number in range(5, 24):
+        assert say(inspected(header(number, "bottom", coil="D")), strip=strip, now_ns=(number - 4) * PAUSE_NS) == ()
+    assert say(inspected(header(24, "bottom", coil="D")), strip=strip, now_ns=SILENT_NS) == (
         msgspec.structs.replace(missed(10.0, 40.0, silent=0), is_estimated=True),
         CoilReport(
             state="ended",
