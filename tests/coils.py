@@ -12,7 +12,7 @@ from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Data, Missed
 from inspector.records.frame import Header
 from inspector.records.stages import Inspected, Loss
-from inspector.strip.account import UNNAMED
+from inspector.strip.coils import UNNAMED
 from inspector.strip.geometry import SLACK
 from tests.frames import dropped, header, inspected, missing, rejected
 

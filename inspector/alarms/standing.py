@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 import msgspec
 
 from inspector.alarms.settings import GRADES, STATUSES, AlarmSection, Kind
+from inspector.records.coil import MOST_PIECES
 from inspector.records.events import (
     NE107,
     ArchiveStatus,
@@ -33,8 +34,6 @@ from inspector.words import counted
 
 MOST_REPEATS = 1000
 """The oldest are forgotten beyond that."""
-RUNNING = 20
-"""Coils are under the cameras at once at most: two where one is welded to the next, more where pieces are short."""
 MOST_EARLY = 16
 """The oldest are forgotten beyond that: a record is made within seconds, and has the decisions of before."""
 REFUSED: Ne107 = "maintenance_required"
@@ -165,7 +164,7 @@ class StandingReports(msgspec.Struct):
         """Note that a coil comes under the cameras, or leaves them."""
         runs = [report.coil] if report.state == "started" else []
         others = [coil for coil in self.running if coil != report.coil]
-        self.running = [*others, *runs][-RUNNING:]
+        self.running = [*others, *runs][-MOST_PIECES:]
         self.going_on = [coil for coil in self.going_on if coil in others]
         if report.begins:
             self.early.pop(report.coil, None)

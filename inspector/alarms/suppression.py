@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from inspector.config.motion import RunningTime
 from inspector.records.stages import Findings
 
 STANDS_NS = 2_000_000_000
@@ -191,8 +192,8 @@ class StripMotion:
     def __init__(self) -> None:
         self._lanes: dict[tuple[str, str], _Lane] = {}
         """By coil and camera."""
-        self._moved_ns = self._running_ns = 0
-        """When any strip came on last, and how long the line had run by then."""
+        self._running = RunningTime()
+        """By any strip that came on."""
         self._travel_mm: dict[str, float] = {}
         """How far strip has run under each camera: the frames of one may come in other batches than another's."""
         self._samples: deque[tuple[int, dict[str, float]]] = deque()
@@ -201,7 +202,7 @@ class StripMotion:
     def follow(self, findings: Findings) -> None:
         """Take in how far the strip has come; what goes back, or begins, moves by what its camera shows."""
         samples, now_ns = self._samples, findings.closed_ns
-        running_ns = self._running_ns + min(now_ns - self._moved_ns, STANDS_NS)
+        running_ns = self._running.after(now_ns, STANDS_NS)
         ends_mm = findings.reached_mm.items()
         lanes = {place: self._lane(place, reached_mm, running_ns, findings) for place, reached_mm in ends_mm}
         moved = [place for place, lane in lanes.items() if lane is not self._lanes.get(place)]
@@ -209,7 +210,7 @@ class StripMotion:
         self._lanes = lanes
         if moved:
             self._travel_mm = self._travel_mm | {at: self._travel_mm.get(at, 0.0) + mm for at, mm in ways_mm.items()}
-            self._moved_ns, self._running_ns = now_ns, running_ns
+            self._running.run_on(now_ns, STANDS_NS)
         samples.append((now_ns, self._travel_mm))
         while len(samples) > 1 and samples[1][0] <= now_ns - STANDS_NS:
             samples.popleft()
@@ -242,7 +243,7 @@ class StripMotion:
         return way_mm if lane.has_run(findings.closed_ns) else seen_mm or way_mm
 
     def _is_dead(self, lane: _Lane) -> bool:
-        return self._running_ns - lane.running_ns >= DEAD_NS
+        return self._running.ran_ns - lane.running_ns >= DEAD_NS
 
     @property
     def stands(self) -> bool:

@@ -31,17 +31,18 @@ from inspector.camera_health.settings import CameraHealthSection
 from inspector.camera_health.sharpness import sharpness
 from inspector.camera_health.usual import Learnt, Usual
 from inspector.config.camera import CameraSection
+from inspector.config.motion import RunningTime
 from inspector.images.edge import edges
 from inspector.records.events import NE107, CameraFault, CameraState, CameraStatus, Ne107
 from inspector.records.frame import Bytes2D, Header
-from inspector.records.stages import Batch, End, Findings, Frame, Loss, Reason
+from inspector.records.stages import COMES_AGAIN, Batch, End, Findings, Frame, Loss, Reason
 
 MEASURED = 4
 """Pixels are measured in each fourth frame of a camera: 10 us of a core each."""
 FOCUSED = 16
 """Sharpness is measured in each sixteenth: 25 us of a core each."""
 
-NO_LOSS: tuple[Reason, ...] = ("duplicate", "credit", "stopping")
+NO_LOSS: tuple[Reason, ...] = (*COMES_AGAIN, "stopping")
 """Why a frame is not inspected that was, or will be; or that nobody would inspect now."""
 
 
@@ -95,10 +96,8 @@ class CameraHealth:
         """`unix_ahead_ns` is what must be added to the monotonic clock to have UNIX time."""
         self._cameras = {camera.name: _Camera(camera) for camera in cameras}
         self._limits, self._unix_ahead_ns = limits, unix_ahead_ns
-        self._newest_ns = 0
-        """Monotonic clock when the last frame of any camera came; 0 before the first."""
-        self._ran_ns = 0
-        """How long the line ran until then: no longer for one pause than half of what makes a camera silent."""
+        self._running = RunningTime()
+        """By the frames of all cameras; of a pause counts half of what makes a camera silent at most."""
         self._unread: tuple[int, Reason | None] = 0, None
         """How long it had run when the last message came that names no camera of the line, and why it was rejected."""
 
@@ -174,7 +173,7 @@ class CameraHealth:
         """Look at what is known of frames that came and were not inspected."""
         camera = self._cameras.get(loss.camera)
         if camera is None:
-            self._unread = self._ran_ns, loss.reason
+            self._unread = self._running.ran_ns, loss.reason
             return
         self._run(camera, loss.received_ns or closed_ns)
         if loss.header is not None:
@@ -184,10 +183,10 @@ class CameraHealth:
         if loss.reason in NO_LOSS:
             return
         if not camera.lost:
-            camera.lost_ran_ns = self._ran_ns
+            camera.lost_ran_ns = self._running.ran_ns
         how = loss.end, loss.reason
         camera.lost[how] = camera.lost.get(how, 0) + loss.count
-        for_s, limit_s = (self._ran_ns - camera.lost_ran_ns) / 1e9, self._limits.silent_s
+        for_s, limit_s = (self._running.ran_ns - camera.lost_ran_ns) / 1e9, self._limits.silent_s
         is_long = limit_s and for_s >= limit_s and sum(camera.lost.values()) >= self._limits.frames
         if is_long and "not_inspected" not in camera.standing:
             self._turn(camera, "not_inspected", not_inspected(for_s, camera.lost), events)
@@ -237,16 +236,12 @@ class CameraHealth:
 
     def _run(self, camera: _Camera, came_ns: int) -> None:
         """Note that a frame of a camera came; where the line stood before it, nobody was silent for so long."""
-        if self._newest_ns:
-            pause_ns = max(came_ns - self._newest_ns, 0)
-            self._ran_ns += min(pause_ns, int(self._limits.silent_s * 1e9) // 2)
-        self._newest_ns = max(came_ns, self._newest_ns)
-        camera.seen_ran_ns = self._ran_ns
+        camera.seen_ran_ns = self._running.run_on(came_ns, int(self._limits.silent_s * 1e9) // 2)
 
     def _find_silent(self, events: list[CameraStatus]) -> None:
         """Find cameras that sent nothing while others did."""
         for camera in self._cameras.values():
-            silent_s = (self._ran_ns - camera.seen_ran_ns) / 1e9
+            silent_s = (self._running.ran_ns - camera.seen_ran_ns) / 1e9
             if self._limits.silent_s and silent_s >= self._limits.silent_s and "silent" not in camera.standing:
                 unread_ran_ns, unread = self._unread
                 words = silent(silent_s, unread if unread_ran_ns > camera.seen_ran_ns else None)

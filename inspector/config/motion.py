@@ -1,9 +1,12 @@
-"""What positions along the travel show: how far strip can have run back, and where another coil begins. Pure.
+"""What positions and times of frames show of the strip's motion: how far it can have run back, where another coil
+begins, how long it has run. Pure.
 
 Knows: speeds and accelerations of strip. Must not know: cameras, coils' names.
 """
 
 from __future__ import annotations
+
+import msgspec
 
 MM_PER_S = 30_000.0
 """Faster than any strip (20 m/s is the fastest, DESIGN)."""
@@ -26,3 +29,22 @@ def back_at_most_mm(frames: int | None, length_mm: float, passed_ns: int) -> flo
     if frames is None:
         return MM_PER_S * passed_s
     return 2 * max(0, frames) * length_mm + min(MM_PER_S * passed_s, MM_PER_S2 * passed_s**2 / 2)
+
+
+class RunningTime(msgspec.Struct):
+    """How long strip has run, as far as its frames show: in a long pause between two the line may have stood."""
+
+    ran_ns: int = 0
+    last_ns: int | None = None
+    """Monotonic clock when strip was seen to run last; None before that."""
+
+    def after(self, now_ns: int, pause_ns: int) -> int:
+        """How long it will have run if it is seen now: of the pause no more than `pause_ns` count."""
+        passed_ns = 0 if self.last_ns is None else max(now_ns - self.last_ns, 0)
+        return self.ran_ns + min(passed_ns, pause_ns)
+
+    def run_on(self, now_ns: int, pause_ns: int) -> int:
+        """Note that it is seen to run, and return how long it has."""
+        self.ran_ns = self.after(now_ns, pause_ns)
+        self.last_ns = max(self.last_ns or now_ns, now_ns)
+        return self.ran_ns

@@ -13,10 +13,10 @@ from bisect import bisect_left
 
 import msgspec
 
+from inspector.records.frame import JUST_PASSED
+
 JUMP_FRAMES = 1000
 """Frames that may be missing at once; more for each second of silence."""
-JUST_PASSED = 64
-"""A number at most so far behind has been seen: the frame came twice or late."""
 MOST_CLAIMS = 1024
 """Numbers apart from each other that are kept of refused frames; of more only how many came."""
 

@@ -15,9 +15,9 @@ import msgspec
 
 from inspector.config.camera import CameraSection
 from inspector.errors import FrameError
-from inspector.intake.counts import JUMP_FRAMES, JUST_PASSED, Count
+from inspector.intake.counts import JUMP_FRAMES, Count
 from inspector.intake.positions import AGREEING, BEFORE_HEAD_MM, Position
-from inspector.records.frame import Header
+from inspector.records.frame import JUST_PASSED, Header
 from inspector.records.stages import Receipt
 
 FRAMES_PER_S = 2000

@@ -13,6 +13,8 @@ from msgspec import Meta
 Verdict = Literal["release", "hold", "block"]
 VERDICTS: tuple[Verdict, ...] = ("release", "hold", "block")
 """From the best to the worst."""
+MOST_PIECES = 20
+"""Coils, or pieces cut from them, that lie between two cameras of a line at most, and are kept apart by all rooms."""
 
 
 def inspected_length_m(length_m: float, inspected_m: float, missed_m: float) -> float:

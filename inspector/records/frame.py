@@ -19,6 +19,8 @@ Bytes3D = NDArray[np.uint8]
 
 Boot = Annotated[str, Meta(min_length=1, max_length=64)]
 Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+JUST_PASSED = 64
+"""A number at most so far behind the newest has been seen: the frame came twice or late."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -49,6 +49,8 @@ the disk takes none."""
 End = Literal["dropped", "rejected", "missing"]
 """How a frame ends that is not inspected; `missing` never arrived, the others were taken off the socket."""
 
+COMES_AGAIN: tuple[Reason, ...] = ("duplicate", "credit")
+"""Reasons of frames that came before, or come again: nothing is lost with them."""
 REASONS: Mapping[Reason, str] = {
     "parts": "not two parts",
     "json": "the header is not JSON",

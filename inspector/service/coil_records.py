@@ -25,6 +25,7 @@ from inspector.coil.seen import gather
 from inspector.config.geometry import spans
 from inspector.errors import InspectorError
 from inspector.events.history import History, Passage
+from inspector.records.coil import MOST_PIECES
 from inspector.records.events import Data
 from inspector.records.recipe import Recipe
 from inspector.service.line import Config
@@ -33,8 +34,6 @@ log = logging.getLogger("inspector")
 
 NEIGHBOURS = 2
 """Newest coils that have theirs, which show that those before have: two under the cameras may end in any order."""
-PIECES = 20
-"""May lie between two cameras (`strip.account`): they have theirs when the one before them ends under the last."""
 MOST_LACKING = 100
 """Newest coils looked at: those of a journal from before there were records stay without."""
 REMEMBERED = 8
@@ -93,7 +92,7 @@ class CoilRecords:
 
     def _make_up(self) -> None:
         with History(self._rules[-1]) as history:
-            lacking = self._lacking(history, history.coils(), NEIGHBOURS + PIECES)
+            lacking = self._lacking(history, history.coils(), NEIGHBOURS + MOST_PIECES)
         self._record_all(lacking)
 
     def _make(self, coil: str) -> None:

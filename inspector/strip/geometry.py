@@ -10,15 +10,11 @@ import math
 import msgspec
 
 from inspector.config.motion import back_at_most_mm, begins_again
-from inspector.records.frame import Header
+from inspector.records.frame import JUST_PASSED, Header
 
 SLACK = 0.01
 """A frame that begins this near to the end of the last, as a share of its length, begins right there:
 positions come rounded to millimetres, and the travel per row is known no better."""
-
-
-LATE_FRAMES = 64
-"""A frame at most so far behind the last one may have come late, or twice: as many as intake takes for one."""
 
 
 class CameraTravel(msgspec.Struct):
@@ -89,7 +85,7 @@ class CameraTravel(msgspec.Struct):
             return None
         passed %= span
         passed -= span if passed >= span // 2 else 0
-        if passed < -LATE_FRAMES or (passed < 0 and header.captured_ns > self.captured_ns):
+        if passed < -JUST_PASSED or (passed < 0 and header.captured_ns > self.captured_ns):
             self.boot = ""  # that of no frame
             return None
         self.number = header.number - 1 - passed

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
+from inspector.records.coil import MOST_PIECES
 from inspector.records.commands import Answer, RollsChanged
 from inspector.records.events import CoilReport, Data, Defect, Repeat, RepeatState
 from inspector.records.stages import Findings
-from inspector.strip.account import AWAITED
 from inspector.strip.chances import Search
 from inspector.strip.marks import KeptMark, Mark
 from inspector.strip.rolls import suspects, table
@@ -172,7 +172,7 @@ class Repeats:
         goes_on = coil in state.head_mm and not report.begins
         if not goes_on:
             others = {name: head_mm for name, head_mm in state.head_mm.items() if name != coil}
-            state.head_mm = {**dict(list(others.items())[-AWAITED:]), coil: state.reached_mm}
+            state.head_mm = {**dict(list(others.items())[-MOST_PIECES:]), coil: state.reached_mm}
         if not goes_on or coil != self._newest.coil:
             state.unsearched.append(_Unsearched(coil, begins=True, is_another=report.begins))
 

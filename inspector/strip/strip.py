@@ -21,9 +21,10 @@ from inspector.config.motion import begins_again
 from inspector.config.severity import SeveritySection
 from inspector.records.events import Defect
 from inspector.records.frame import Header
-from inspector.records.stages import Findings, Inspected, Loss, Placed
+from inspector.records.stages import COMES_AGAIN, Findings, Inspected, Loss, Placed
 from inspector.strip import welds
-from inspector.strip.account import StripState, Turn, crowded, is_late, nameless, newest, remember, settled, silent
+from inspector.strip.account import StripState, Turn, crowded, settled
+from inspector.strip.coils import PAUSE_NS, is_late, nameless, newest, remember, silent, why_absent
 from inspector.strip.defects import Assembly, JoinGap, Joins
 from inspector.strip.geometry import Place, expected_mm, place, runs_back
 from inspector.strip.leaps import Stretch, leap
@@ -122,7 +123,7 @@ class Strip:
 
     def _lose(self, loss: Loss, turn: Turn) -> None:
         """Remember a loss until the stretch it belongs to is known."""
-        if loss.reason in ("duplicate", "credit"):  # the frame itself came before, or comes again
+        if loss.reason in COMES_AGAIN:
             return
         lane = self._lanes.get(loss.camera)
         if loss.header is not None and loss.reason != "order":  # such a number had its place before
@@ -161,7 +162,7 @@ class Strip:
         camera = self._cameras[header.camera]
         footprint = camera.footprint(header)
         length_mm = footprint.length_mm
-        self._state.run_on(turn.now_ns)
+        self._state.running.run_on(turn.now_ns, PAUSE_NS)
         lane = self._lane(header, length_mm, turn)
         self._face(header.camera, lane, footprint.side, turn)
         if lane.is_restored:
@@ -184,7 +185,7 @@ class Strip:
                 lane.accounted_mm = lane.track.placed_mm = at.start_mm
                 lane.reasons = {}
         lane.track.go_on(header, at, length_mm)
-        lane.received_ns, lane.running_ns = turn.now_ns, self._state.running_ns
+        lane.received_ns, lane.running_ns = turn.now_ns, self._state.running.ran_ns
         lane.is_estimated = header.is_estimated
         self._coils[lane.coil].is_estimated |= header.is_estimated
         self._coils[lane.coil].reach(lane)
@@ -281,7 +282,7 @@ class Strip:
             if lane.is_restored and lane.track.placed_mm < coil.end_mm:
                 lane.lose("down", 0, turn.now_ns)
             self._complete(camera, turn, is_silent=is_silent or is_short, begins_mm=begins_mm)
-        coil.leave(camera, lane, self._state.running_ns)
+        coil.leave(camera, lane, self._state.running.ran_ns)
         turn.left_mm[coil.name, camera] = lane.track.last_mm
         del self._lanes[camera]
         if not coil.cameras:
@@ -316,7 +317,7 @@ class Strip:
             start_mm = coil.absent_mm.get(camera, 0.0)
             if coil.farthest_mm > start_mm:
                 self._state.hand_on(camera, turn.now_ns)
-                why = self._state.why_absent(camera, turn.now_ns)
+                why = why_absent(self._state, camera, turn.now_ns)
                 turn.events.append(coil.miss(camera, start_mm, coil.farthest_mm, why, is_estimated=coil.is_estimated))
                 coil.absent_mm[camera] = coil.farthest_mm
         turn.events.append(coil.report("ended"))

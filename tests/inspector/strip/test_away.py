@@ -6,7 +6,7 @@ import pytest
 from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.stages import Detection, Inspected
-from inspector.strip.account import PAUSE_NS, SILENT_NS
+from inspector.strip.coils import PAUSE_NS, SILENT_NS
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM
 from tests.frames import LAST, dropped, header, inspected

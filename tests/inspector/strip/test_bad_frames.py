@@ -4,7 +4,7 @@ import pytest
 
 from inspector.records.events import CoilReport, Data
 from inspector.records.stages import Loss
-from inspector.strip.account import SILENT_NS
+from inspector.strip.coils import SILENT_NS
 from inspector.strip.strip import REPORT_AFTER_NS, Strip
 from tests.coils import CAMERAS, LENGTH_MM
 from tests.frames import LAST, header, inspected, rejected

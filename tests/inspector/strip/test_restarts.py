@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Data, Defect
 from inspector.records.stages import Loss
-from inspector.strip.account import SILENT_NS
+from inspector.strip.coils import SILENT_NS
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM, STEPS, Camera, Ledger
 from tests.frames import LAST, findings, header, inspected

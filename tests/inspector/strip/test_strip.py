@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.stages import Inspected, Loss
-from inspector.strip.account import PAUSE_NS, SILENT_NS, UNNAMED
+from inspector.strip.coils import PAUSE_NS, SILENT_NS, UNNAMED
 from inspector.strip.settings import DefectSection
 from inspector.strip.strip import REPORT_AFTER_NS, Strip
 from tests.coils import CAMERAS, LENGTH_MM, NEAR_MM, STEPS, Arrival, Camera, Ledger, Step

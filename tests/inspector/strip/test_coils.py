@@ -5,9 +5,11 @@ from collections import Counter
 import msgspec
 import pytest
 
+from inspector.records.coil import MOST_PIECES
 from inspector.records.events import CoilReport, Data, Defect
 from inspector.records.stages import Inspected
-from inspector.strip.account import AWAITED, PAUSE_NS, REMEMBERED, SILENT_NS, UNNAMED, totals
+from inspector.strip.account import totals
+from inspector.strip.coils import PAUSE_NS, REMEMBERED, SILENT_NS, UNNAMED
 from inspector.strip.settings import DefectSection
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM
@@ -47,7 +49,7 @@ def piece(number: int, camera: str, count: int = 0) -> Inspected:
 
 
 @pytest.mark.parametrize("pause_ns", [0, SILENT_NS // 4])
-@pytest.mark.parametrize("between", [3, AWAITED // 2])
+@pytest.mark.parametrize("between", [3, MOST_PIECES // 2])
 def test_pieces_between_two_cameras(between: int, pause_ns: int) -> None:
     """Each goes on under its second camera with the sums of the first, however long it takes to come there."""
     strip, reported = Strip(CAMERAS, APART), list[Data]()
@@ -83,14 +85,14 @@ def test_a_piece_begins_once_however_long_it_takes_to_its_second_camera(
 def test_what_is_kept_of_pieces_is_bounded() -> None:
     """A dead camera awaits no more than may lie between two; coils that all have seen take no place of these."""
     strip = Strip(CAMERAS)
-    say(*[piece(number, "top", number) for number in range(3 * AWAITED)], strip=strip)
-    assert list(totals(strip.state())) == [f"P{number}" for number in range(2 * AWAITED - 1, 3 * AWAITED)]
-    for number in range(2 * AWAITED, 4 * AWAITED):
-        reported = say(piece(number, "bottom", number), piece(number + AWAITED, "top", number + AWAITED), strip=strip)
-        assert [event.coil for event in reported if isinstance(event, CoilReport) and event.begins] == [
-            f"P{number + AWAITED}"
-        ]
-        assert len(totals(strip.state())) <= AWAITED + REMEMBERED + 2
+    say(*[piece(number, "top", number) for number in range(3 * MOST_PIECES)], strip=strip)
+    assert list(totals(strip.state())) == [f"P{number}" for number in range(2 * MOST_PIECES - 1, 3 * MOST_PIECES)]
+    for number in range(2 * MOST_PIECES, 4 * MOST_PIECES):
+        reported = say(
+            piece(number, "bottom", number), piece(number + MOST_PIECES, "top", number + MOST_PIECES), strip=strip
+        )
+        assert [event.coil for event in reported if isinstance(event, CoilReport) and event.begins] == [f"P{behind}"]
+        assert len(totals(strip.state())) <= MOST_PIECES + REMEMBERED + 2
 
 
 def test_a_camera_that_ran_past_a_coil_does_not_await_it() -> None:
