@@ -88,9 +88,8 @@ def test_what_is_kept_of_pieces_is_bounded() -> None:
     say(*[piece(number, "top", number) for number in range(3 * MOST_PIECES)], strip=strip)
     assert list(totals(strip.state())) == [f"P{number}" for number in range(2 * MOST_PIECES - 1, 3 * MOST_PIECES)]
     for number in range(2 * MOST_PIECES, 4 * MOST_PIECES):
-        reported = say(
-            piece(number, "bottom", number), piece(number + MOST_PIECES, "top", number + MOST_PIECES), strip=strip
-        )
+        behind = number + MOST_PIECES
+        reported = say(piece(number, "bottom", number), piece(behind, "top", behind), strip=strip)
         assert [event.coil for event in reported if isinstance(event, CoilReport) and event.begins] == [f"P{behind}"]
         assert len(totals(strip.state())) <= MOST_PIECES + REMEMBERED + 2
 
