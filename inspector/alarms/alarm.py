@@ -11,12 +11,13 @@ import msgspec
 
 from inspector.alarms import states, suppression
 from inspector.alarms.clock import utc
+from inspector.alarms.motion import StripMotion
 from inspector.alarms.quantity import Noted
 from inspector.alarms.rules import Condition, KeptCondition
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.standing import StandingReports
 from inspector.alarms.states import STATES, Cause
-from inspector.alarms.suppression import Expression, Holds, StripMotion
+from inspector.alarms.suppression import Expression, Holds
 from inspector.records import events
 from inspector.records.commands import AlarmStatus
 from inspector.records.events import IsaState

@@ -17,11 +17,12 @@ import msgspec
 from inspector.alarms.alarm import ConfiguredAlarm, KeptAlarm
 from inspector.alarms.clock import Clock
 from inspector.alarms.flood import Floods, KeptFlood
+from inspector.alarms.motion import StripMotion
 from inspector.alarms.orders import Outcome, carry_out
 from inspector.alarms.quantity import Noted
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.alarms.standing import Fault, StandingReports, of_0_3
-from inspector.alarms.suppression import Fact, StripMotion
+from inspector.alarms.suppression import Fact
 from inspector.records import events
 from inspector.records.commands import Answer
 from inspector.records.events import AlarmState, Data, IsaState

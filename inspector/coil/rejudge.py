@@ -20,8 +20,8 @@ from typing import NamedTuple
 import msgspec
 
 from inspector.alarms.alarms import Alarms
+from inspector.alarms.motion import STANDS_NS
 from inspector.alarms.settings import AlarmSection, FloodSection
-from inspector.alarms.suppression import STANDS_NS
 from inspector.config.severity import SeveritySection, severity
 from inspector.records.commands import Acknowledge, Asked
 from inspector.records.envelope import Event, Unknown
