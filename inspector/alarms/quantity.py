@@ -7,7 +7,6 @@ Knows: which events each kind of rule reads, and how they add up. Must not know:
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -35,40 +34,41 @@ class KeptQuantity(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Noted:
-    """What a batch has for the rules, sorted once for all of them."""
+    """What a batch has for the rules, sorted once for all of them.
+
+    With what lies on the strip is noted how many coils of that name begin behind it.
+    """
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
-        self.defects: list[tuple[Defect, WindowItem]] = []
-        self.of_class: dict[str, list[tuple[Defect, WindowItem]]] = {}
+        self.defects: list[tuple[Defect, WindowItem, int]] = []
+        self.of_class: dict[str, list[tuple[Defect, WindowItem, int]]] = {}
         """The same by class."""
+        self.stretches: list[tuple[Missed | Crowded, int]] = []
         self.others: list[Data] = []
         reports = (event for event in findings.events if isinstance(event, CoilReport))
         self.begun = Counter(report.coil for report in reports if report.begins)
         """Coils that begin, by name."""
-        behind = dict(self.begun)
+        to_begin = dict(self.begun)
         for event in findings.events:
-            if isinstance(event, Defect):
-                both = event, _item(event, behind.get(event.coil, 0))
-                self.defects.append(both)
-                self.of_class.setdefault(event.name, []).append(both)
-            else:
-                self.others.append(event)
-                if isinstance(event, CoilReport) and event.begins:
-                    behind[event.coil] -= 1
+            match event:
+                case Defect():
+                    behind = to_begin.get(event.coil, 0)
+                    defect = event, _item(event, behind), behind
+                    self.defects.append(defect)
+                    self.of_class.setdefault(event.name, []).append(defect)
+                case Missed() | Crowded():
+                    self.stretches.append((event, to_begin.get(event.coil, 0)))
+                case _:
+                    self.others.append(event)
+                    if isinstance(event, CoilReport) and event.begins:
+                        to_begin[event.coil] -= 1
 
-    def begun_behind(self, event: Defect | Missed | Crowded) -> int:
-        """How many coils of an event's name begin behind it."""
-        if event.coil not in self.begun:
-            return 0
-        behind = itertools.takewhile(lambda data: data is not event, reversed(self.findings.events))
-        return sum(isinstance(data, CoilReport) and data.begins and data.coil == event.coil for data in behind)
-
-    def of(self, classes: tuple[str, ...]) -> Sequence[tuple[Defect, WindowItem]]:
+    def of(self, classes: tuple[str, ...]) -> Sequence[tuple[Defect, WindowItem, int]]:
         """Defects of these classes, none: of all."""
         if len(classes) == 1:
             return self.of_class.get(classes[0], ())
-        return [pair for pair in self.defects if not classes or pair[1].name in classes]
+        return [defect for defect in self.defects if not classes or defect[1].name in classes]
 
 
 class Quantity:
@@ -107,18 +107,14 @@ class Quantity:
         if section.kind in WITHIN:
             self.window.move(noted.findings, noted.begun, is_awaited=is_awaited)
         if section.kind in OF_DEFECTS:
-            last: Defect | None = None
-            for defect, item in noted.of(section.classes):
+            for defect, item, behind in noted.of(section.classes):
                 if defect.part_of:  # the other one has its place now
                     self.window.drop(item.id)
                 elif self._matches(item) and self.window.add(item):
-                    last = defect
-            if last is not None:
-                self.source = LastEvent(last.coil, last.camera, last.id, noted.begun_behind(last))
+                    self.source = LastEvent(defect.coil, defect.camera, defect.id, behind)
         elif section.kind in WITHIN:
-            for event in noted.others:
-                if isinstance(event, Missed | Crowded) and self._is_of_kind(event):
-                    behind = noted.begun_behind(event)
+            for event, behind in noted.stretches:
+                if self._is_of_kind(event):
                     self.window.add(_stretch(event, behind))
                     self.source = LastEvent(event.coil, event.camera, "", behind)
         else:
