@@ -9,7 +9,7 @@ import msgspec
 from inspector.alarms.alarms import Alarms
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.records import commands
-from inspector.records.commands import Answer, Asked, Command
+from inspector.records.commands import AlarmStatus, Answer, Asked, Command
 from inspector.records.events import Alarm, CameraStatus, CoilRecord, Data, Defect, Health, IsaState, Repeat
 from inspector.records.stages import Findings
 from tests.defects import any_defect, camera_status
@@ -141,11 +141,22 @@ class Desk:
         command: Any = kind(alarm=alarm, operator=facts.pop("operator", "Kim"), **facts)
         return self.follow(asked=(command,))
 
+    def status(self) -> AlarmStatus:
+        """Where the first alarm stands, as whoever asks reads it; asking changes nothing."""
+        assert self.follow(asked=(commands.ListAlarms(),)) == []
+        assert self.answer is not None
+        return self.answer.alarms[0]
+
     def refusal(self, kind: type[commands.AlarmOrder], alarm: str = "scratches", **facts: Any) -> str:
         """Ask for something that is refused; return why."""
         assert self.ask(kind, alarm, **facts) == []
         assert self.answer is not None and not self.answer.is_done
         return self.answer.message
+
+    def replace(self, *sections: AlarmSection) -> None:
+        """Pass on new rules, to go on with after a restart too."""
+        self.sections = sections
+        self.alarms.replace(sections)
 
     def restart(self, *sections: AlarmSection, after_ms: int = 1_000_000) -> None:
         """Begin again with what was kept, in a process whose clock begins at 0."""

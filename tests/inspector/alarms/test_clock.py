@@ -7,7 +7,6 @@ import pytest
 
 from inspector.alarms.settings import FloodSection
 from inspector.records import commands
-from inspector.records.commands import AlarmStatus
 from inspector.records.events import Flood
 from tests.alarms import Desk, defect, section, states
 
@@ -26,11 +25,6 @@ def shelved(wrong_ms: int) -> Desk:
     return desk
 
 
-def status(desk: Desk) -> AlarmStatus:
-    """The alarm as people see it."""
-    return desk.alarms._alarms["scratches"].status()
-
-
 def floods(desk: Desk) -> list[str]:
     """Begins and ends of floods."""
     return [event.state for event in desk.events if isinstance(event, Flood)]
@@ -42,7 +36,7 @@ def test_it_is_set_right_under_way(wrong_ms: int) -> None:
     desk = shelved(wrong_ms)
     desk.wrong_ms = 0
     assert desk.follow(after_ms=5 * MINUTE_MS) == []
-    now = status(desk)
+    now = desk.status()
     assert (now.since, now.until) == ("2026-11-18T11:06:41.000Z", "2026-11-18T11:36:41.000Z")
     assert floods(desk) == ["started"]
     desk.follow(after_ms=5 * MINUTE_MS)
@@ -59,7 +53,7 @@ def test_it_is_set_back_while_the_inspector_is_down() -> None:
     assert floods(desk) == ["started"]
     desk.restart(after_ms=0)
     assert desk.follow() == []
-    now = status(desk)
+    now = desk.status()
     assert (now.since, now.until) == ("2026-11-18T11:11:41.000Z", "2026-11-18T11:36:41.000Z")
     assert floods(desk) == ["started", "ended"]
     assert desk.follow(after_ms=25 * MINUTE_MS - 1) == []

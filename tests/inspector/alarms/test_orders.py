@@ -139,7 +139,7 @@ def test_list() -> None:
 def test_a_line_without_alarms() -> None:
     """It is asked too, and says that it has none."""
     desk = Desk()
-    desk.alarms.replace([])
+    desk.replace()
     desk.follow(asked=(ListAlarms(),))
     assert desk.answer is not None and (desk.answer.is_done, desk.answer.alarms) == (True, ())
     assert "none: the configuration has no [[alarm]]" in desk.refusal(commands.Acknowledge)

@@ -15,9 +15,9 @@ def test_replace_keeps_state() -> None:
     """New rules leave a standing alarm as it stands; the new limits hold for it from then on."""
     desk = Desk()
     desk.follow(defect())
-    desk.alarms.replace([section(priority="high")])
+    desk.replace(section(priority="high"))
     assert desk.follow(after_ms=1) == [] and desk.state == "unacknowledged"
-    desk.alarms.replace([section(priority="high", min_area_mm2=51.0, off_delay_ms=0)])
+    desk.replace(section(priority="high", min_area_mm2=51.0, off_delay_ms=0))
     (change,) = desk.follow(after_ms=1)
     assert (change.state, change.priority, change.count) == ("returned", "high", 0)
 
@@ -27,7 +27,7 @@ def test_another_window_keeps_what_lies_in_it() -> None:
     desk = Desk(section(count=2, off_delay_ms=0))
     desk.follow(defect(1), defect(2, start_mm=900.0))
     desk.run_on(3)
-    desk.alarms.replace([section(count=2, off_delay_ms=0, within_m=4)])
+    desk.replace(section(count=2, off_delay_ms=0, within_m=4))
     assert desk.follow() == []
     desk.run_on(2)
     assert states(desk.follow()) == ["returned"]
@@ -37,7 +37,7 @@ def test_replace_drops_and_adds() -> None:
     """An alarm whose rule is gone goes back to normal, reported once; a new one begins normal."""
     desk = Desk()
     desk.follow(defect())
-    desk.alarms.replace([section(name="others", count=5)])
+    desk.replace(section(name="others", count=5))
     assert [(change.name, change.isa_state, change.cause) for change in desk.follow()] == [
         ("scratches", "normal", "retire")
     ]
@@ -48,7 +48,7 @@ def test_a_change_of_kind_begins_with_nothing() -> None:
     """A rule that measures something else counts nothing of before."""
     desk = Desk()
     desk.follow(defect())
-    desk.alarms.replace([section(kind="missed", classes=(), off_delay_ms=0)])
+    desk.replace(section(kind="missed", classes=(), off_delay_ms=0))
     assert states(desk.follow()) == ["returned"]
 
 
@@ -58,9 +58,9 @@ def test_a_restart_changes_no_state(state: IsaState) -> None:
     desk = Desk()
     for step in way(state):
         cause(desk, step)
-    before = desk.alarms._alarms["scratches"].status()
-    desk.restart(*(alarm.section for alarm in desk.alarms._alarms.values()))
-    assert desk.alarms._alarms["scratches"].status() == before
+    before = desk.status()
+    desk.restart()
+    assert desk.status() == before
     assert desk.follow() == []
     assert desk.state == state
 
@@ -105,7 +105,7 @@ def test_a_restart_counts_no_open_defect_twice(many: int) -> None:
         for facts, expected in (({}, before), ({"area_mm2": 31.0}, after)):
             desk.restart()
             desk.follow(*([defect(999, **facts)] if facts else []))
-            assert desk.alarms._alarms["scratches"].status().value == expected
+            assert desk.status().value == expected
 
 
 def test_a_shelving_ends_when_it_would_have() -> None:

@@ -98,10 +98,10 @@ def test_a_repeat_ends_for_a_rule_that_asks_for_others_by_now() -> None:
     """A recipe with other classes, reloaded with rules for them, leaves no alarm on a class that is gone."""
     desk = Desk(msgspec.structs.replace(REPEATS, classes=("dent",)))
     assert states(desk.follow(repeat())) == ["unacknowledged"]
-    desk.alarms.replace([msgspec.structs.replace(REPEATS, classes=("pit",))])
+    desk.replace(msgspec.structs.replace(REPEATS, classes=("pit",)))
     assert states(desk.follow()) == ["returned"]
     assert desk.follow(repeat(state="ended")) == []
-    desk.alarms.replace([msgspec.structs.replace(REPEATS, classes=("dent", "pit"))])
+    desk.replace(msgspec.structs.replace(REPEATS, classes=("dent", "pit")))
     assert desk.follow() == []
 
 
@@ -109,9 +109,9 @@ def test_a_rule_for_other_rolls_keeps_what_they_explain() -> None:
     """Another list of rolls neither drops a standing repeat nor waits until its marks have doubled."""
     desk = Desk(msgspec.structs.replace(REPEATS, rolls=("bridle-1",)))
     assert states(desk.follow(repeat(rolls=("bridle-1", "bridle-2")))) == ["unacknowledged"]
-    desk.alarms.replace([msgspec.structs.replace(REPEATS, rolls=("bridle-2", "bridle-3"))])
+    desk.replace(msgspec.structs.replace(REPEATS, rolls=("bridle-2", "bridle-3")))
     assert desk.follow(after_ms=60_000) == []
-    desk.alarms.replace([msgspec.structs.replace(REPEATS, rolls=("bridle-3",))])
+    desk.replace(msgspec.structs.replace(REPEATS, rolls=("bridle-3",)))
     assert states(desk.follow()) == ["returned"]
 
 
@@ -213,7 +213,7 @@ def test_a_new_rule_sees_what_stands(rule: AlarmSection, stands: Data, by: str) 
     desk = Desk(AlarmSection(name="a"))
     desk.follow(stands)
     if by == "reload":
-        desk.alarms.replace([rule])
+        desk.replace(rule)
     else:
         desk.restart(rule)
     (alarm,) = desk.follow()

@@ -33,14 +33,14 @@ def cause(desk: Desk, name: Cause) -> list[Alarm]:
         case "met":
             return desk.meet(desk.now_ms)
         case "gone" | "held":
-            desk.alarms.replace([section(latch=name == "held")])
+            desk.replace(section(latch=name == "held"))
             return desk.leave()
         case "shelve":
             return desk.ask(commands.Shelve, minutes=SHELVED_MIN)
         case "expire":
             return desk.follow(after_ms=SHELVED_MIN * 60_000)
         case "retire":
-            desk.alarms.replace([OTHERS])
+            desk.replace(OTHERS)
             return desk.follow()
         case _:
             return desk.ask(ORDERS[name])
@@ -204,12 +204,12 @@ def test_life(steps: list[tuple[Any, int]], count: int, on_delay_ms: int, off_de
             assert change.annunciate == (change.isa_state == "unacknowledged" != state)
             assert bool(change.operator) == (change.cause in {*ORDERS, "shelve"})
             state, is_met = change.isa_state, change.is_met
-        status = desk.alarms._alarms["scratches"].status()
+        status = desk.status()
         assert (status.isa_state, status.is_met) == (state, is_met)
         if not table.is_aside(state):
             assert is_met == (state in ("unacknowledged", "acknowledged"))
         if not on_delay_ms and not off_delay_ms:
-            assert is_met == desk.alarms._alarms["scratches"].condition.is_met
+            assert is_met == (status.value >= status.limit)
 
 
 def act(desk: Desk, rule: Any, name: Any, amount: int) -> list[Alarm]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from inspector.alarms.quantity import Noted
 from inspector.alarms.rules import Condition
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.standing import StandingReports
+from inspector.records.commands import Asked, ListAlarms
 from inspector.records.events import Alarm, Defect, Missed
 from inspector.records.stages import Findings
 from inspector.strip.strip import Strip
@@ -213,7 +215,8 @@ def test_short_coils_without_names_count_apart(size: int) -> None:
         assert not [
             event for event in alarms(strip(findings(*frames[at : at + size]))).events if isinstance(event, Alarm)
         ]
-    assert alarms._alarms["a"].condition.value == 2
+    asked = msgspec.structs.replace(findings(), asked=(Asked(0, ListAlarms()),))
+    assert alarms(strip(asked)).answers[0].alarms[0].value == 2
 
 
 @pytest.mark.parametrize("restarts", [False, True])
