@@ -32,7 +32,8 @@ MOST_LEFT = 32
 MOST_PASSED = 1000
 """Open things that the window has left behind: the oldest are forgotten beyond that, over a restart `KEPT_ITEMS`."""
 BEFORE = "-"
-"""Marks a coil, and its items, once for each other of its name that has begun since: no coil's name begins so."""
+"""Marks a coil, and its items, once for each other of its name that has begun since. Nothing begins so of its own: no
+coil's or camera's name may, and an item's id begins with one of these."""
 
 
 class WindowItem(msgspec.Struct, frozen=True, array_like=True, gc=False):
