@@ -53,7 +53,8 @@ class StripMotion:
         self._running = RunningTime()
         """By any strip that came on."""
         self._travel_mm: dict[str, float] = {}
-        """How far strip has run under each camera: the frames of one may come in other batches than another's."""
+        """How far strip has run under each camera, on or back, as far as the camera was there for it: the frames of one
+        may come in other batches than another's."""
         self._samples: deque[tuple[int, dict[str, float]]] = deque()
         """Time, and how far the strip had run by then; at least as old as `STANDS_NS` where anything is."""
 

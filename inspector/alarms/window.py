@@ -125,7 +125,8 @@ class StripWindow(msgspec.Struct):
     silent: set[str] = set()
     """Coils that count no more, unless they go on."""
     ran_mm: dict[str, float] = {}
-    """How far strip has run under each camera: the frames of one may come in other batches than another's."""
+    """How far strip has come on under each camera while coils that were left were followed; what runs back counts
+    nothing. The frames of one camera may come in other batches than another's."""
     passed_mm: dict[str, float] = {}
     """Where open things end that the window has left behind, by id: those of a coil's tail are reported once more as
     its last camera leaves."""
