@@ -65,9 +65,10 @@ class Api:
     async def health(self, request: Request) -> Response:
         """200 while the station lives, whatever becomes of its lines; 503 where its pages lack what came from one."""
         lines = {
-            name: {"is_answering": watch.is_answering(), "fault": watch.fault} for name, watch in self._watches.items()
+            name: {"is_answering": watch.is_answering(), "fault": watch.own_faults.last}
+            for name, watch in self._watches.items()
         }
-        is_whole = not any(watch.fault for watch in self._watches.values())
+        is_whole = not any(watch.own_faults.last for watch in self._watches.values())
         return answered({"version": __version__, "lines": lines}, 200 if is_whole else 503)
 
     async def stream(self, request: Request) -> Response:

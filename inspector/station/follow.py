@@ -28,6 +28,7 @@ from inspector.records.events import Alarm, CoilReport, Commanded, Crowded, Defe
 from inspector.station.gauges import Gauges, Meter, read
 from inspector.station.kept import Dropped, PublishedEvent
 from inspector.station.lines import Line
+from inspector.station.own_faults import OwnFaults
 
 log = logging.getLogger("inspector")
 
@@ -62,8 +63,8 @@ class Standing(msgspec.Struct, frozen=True):
 class Follower:
     """Follows a line from `start` to `close`; `events` and `standing` are taken by one reader."""
 
-    def __init__(self, line: Line, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self.line, self._clock_s = line, clock_s
+    def __init__(self, line: Line, own_faults: OwnFaults, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.line, self._own_faults, self._clock_s = line, own_faults, clock_s
         self.gauges = Gauges()
         self.standing = Standing()
         self.is_changed = threading.Event()
@@ -125,13 +126,12 @@ class Follower:
         self._ask.set()
 
     def _lasting(self, work: Callable[[], None]) -> None:
-        """Work until the end: an error that nobody foresaw is reported, and it goes on behind what failed."""
+        """Work until the end: an error that nobody foresaw is noted, and it goes on behind what failed."""
         while not self._stop.is_set():
             try:
                 work()
             except Exception as error:
-                log.exception("line %s: unexpected %r. Report this as a bug.", self.line.name, error)
-                self.fault = repr(error)
+                self._own_faults.note(self.line.name, error)
                 self._stop.wait(AGAIN_S)
 
     # --- events ---------------------------------------------------------------------------------------------

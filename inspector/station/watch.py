@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,13 +25,12 @@ from inspector.station.backdrop import Backdrop
 from inspector.station.follow import Follower
 from inspector.station.kept import PublishedEvent
 from inspector.station.lines import Line
+from inspector.station.own_faults import OwnFaults
 from inspector.station.sides import NamedSides
 from inspector.station.stream import LineStream, json, message
 
 if TYPE_CHECKING:
     from inspector.station.coils import Coils
-
-log = logging.getLogger("inspector")
 
 TICK_S = 0.1
 TICKS_NOW = 10
@@ -49,7 +47,8 @@ class Watch:
     """A line that is watched, from `start` to `close`."""
 
     def __init__(self, line: Line, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self.follower = Follower(line, clock_s)
+        self.own_faults = OwnFaults()
+        self.follower = Follower(line, self.own_faults, clock_s)
         self.stream = LineStream(self._stands, self.follower.counted)
         self.backdrop = Backdrop()
         self._warming: asyncio.Task[None] | None = None
@@ -59,10 +58,8 @@ class Watch:
         self._was_answering = False
         self._unshown = 0
         """Events that could not be passed on."""
-        self.fault = ""
-        """Why not: a fault of the station's own, which stands until it is started again."""
         self._owes_all = False
-        """What stands may have been lost with such a fault: browsers are to be sent it once more."""
+        """What stands may have been lost with them: browsers are to be sent it once more."""
 
     @property
     def line(self) -> Line:
@@ -109,9 +106,7 @@ class Watch:
         except Exception as error:  # one event, or one fault here, must not end the line's pages
             self._unshown += len(taken)
             self._owes_all = True
-            if self.fault != (fault := repr(error)):
-                log.exception("line %s: unexpected %s. Report this as a bug.", self._line.name, fault)
-            self.fault = fault
+            self.own_faults.note(self._line.name, error)
 
     async def _pass_on(self, taken: list[tuple[Event, PublishedEvent]], tick: int) -> None:
         also = b""
@@ -180,7 +175,7 @@ class Watch:
             "utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "is_answering": self.is_answering(),
             "is_measured": self.follower.is_measured(),
-            "fault": self.follower.fault,
+            "fault": self.follower.fault or self.own_faults.last,
             "lost": self.follower.lost + self._unshown,
             "journal_fault": self.follower.journal_fault,
             "browsers": len(self.stream),

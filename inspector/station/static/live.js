@@ -42,7 +42,7 @@ function take(data) {
 
 function report() {
   if (isLost) banner(t("lost.station"), t("since", { time: time(new Date(isLost).toISOString()) }));
-  else if (silentSince) banner(t("lost.line", { line: facts.line }), now?.fault || lastSign());
+  else if (silentSince) banner(t("lost.line", { line: facts.line }), [now?.fault, lastSign()].filter(Boolean).join("; "));
   else banner("");
 }
 

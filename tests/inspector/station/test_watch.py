@@ -23,6 +23,7 @@ from inspector.station.api import Api, _Streamed
 from inspector.station.follow import Follower, Standing
 from inspector.station.kept import Dropped, PublishedEvent
 from inspector.station.lines import Line
+from inspector.station.own_faults import OwnFaults
 from inspector.station.stream import Subscriber
 from inspector.station.watch import TICK_S, Watch
 from tests.coil_journals import new_journal
@@ -182,23 +183,33 @@ def test_what_stands_outlasts_an_error_of_the_stations_own(tmp_path: Path) -> No
     watch.follower._stands(Standing(fault="nobody answers"))
     event, _ = sent(1, Health(state="reloaded", message="", recipe="r@1", version="1"))
     watch.follower._events.append((event, cast(PublishedEvent, None)))
-    assert came(1) == b"" and watch.fault
+    assert came(1) == b"" and watch.own_faults.last
     text = came(2)
     assert b"nobody answers" in text and b'"camera":"top"' in text and b'"lost":1' in text
     assert came(3) == b""
 
 
 def test_an_error_ends_no_thread(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged, and the thread goes on: else gauges or alarms would stand still for good."""
+    """Else gauges or alarms would stand still for good. It is logged once; /health and open pages keep it."""
     monkeypatch.setattr(follow, "METRICS_S", 0.001)
     monkeypatch.setattr(follow, "AGAIN_S", 0.001)
-    follower = Follower(msgspec.structs.replace(LINE, http=None))
+    watch = Watch(msgspec.structs.replace(LINE, http=None))
+    follower, browser = watch.follower, watch.stream.subscribe("")
     measuring = follower._threads[1]
     measuring.start()
-    while measuring.is_alive() and (reported := caplog.text.count("Report this as a bug")) < 2:
-        follower._stop.wait(0.01)
+    for _ in range(3):
+        watch.own_faults.last = ""
+        while measuring.is_alive() and not watch.own_faults.last:
+            follower._stop.wait(0.001)
+    event, published = sent(1, any_defect())
+    follower._take(event, published.payload)
+    asyncio.run(watch.step(0))
+    answer = asyncio.run(Api({"l": watch}).health(Request({"type": "http"})))
+    assert measuring.is_alive() and caplog.text.count("Report this as a bug") == 1
     follower._stop.set()
-    assert reported >= 2
+    chunks = b"".join(browser._chunks.get_nowait() or b"" for _ in range(browser._chunks.qsize()))
+    assert answer.status_code == 503 and b"AttributeError" in bytes(answer.body)
+    assert b'"fault":"AttributeError' in chunks and not follower.fault
 
 
 def test_who_comes_back_learns_where_alarms_stand() -> None:
@@ -223,7 +234,7 @@ def test_events_that_did_not_come_are_asked_for_again(
     with EventLine(tmp_path / "journal") as line, FailingReplay(line) as failing:
         line.say(COIL, ALARM, ALARM)
         addresses = {"events": line.publisher.address, "replay": failing.address}
-        follower = Follower(msgspec.structs.replace(LINE, **addresses))
+        follower = Follower(msgspec.structs.replace(LINE, **addresses), OwnFaults())
         follower._place = ("e1", 1)
         follower.start()
         while not came:
@@ -238,7 +249,7 @@ def test_events_that_did_not_come_are_asked_for_again(
 
 def test_what_a_line_has_lost_is_counted_once() -> None:
     """Though each connection to it finds the same gap until an event behind it comes."""
-    follower = Follower(LINE)
+    follower = Follower(LINE, OwnFaults())
     for _ in range(2):
         follower._on_gap(Gap(epoch="e1", first_seq=3, last_seq=10, count=8, reason="the journal no longer holds them"))
     assert follower.lost == 8
@@ -251,7 +262,7 @@ def test_what_came_before_the_events_that_are_read_counts(tmp_path: Path, monkey
     before: list[Data] = [missed(0.0, 400.0), any_defect(coil="A"), missed(400.0, 1000.0), any_crowded(coil="A")]
     journal.record([coil("A"), *before, missed(1000.0, 1500.0), coil("B"), any_defect(id="e", coil="B")])
     journal.close()
-    follower = Follower(msgspec.structs.replace(LINE, journal=tmp_path / "journal"))
+    follower = Follower(msgspec.structs.replace(LINE, journal=tmp_path / "journal"), OwnFaults())
     follower._begin()
     assert [event.seq for event, _ in follower.take()] == [6, 7, 8]
     assert follower.counted == {"A": Dropped(Counter(dark=1), missed_mm=1000.0, crowded=1), "B": Dropped()}
