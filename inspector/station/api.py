@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-import anyio
 import msgspec
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
@@ -47,8 +47,8 @@ from inspector.station.watch import Watch
 OPERATORS = (Acknowledge, Reset, Shelve, Unshelve, RollsChanged, Relabel)
 """What an operator may ask of a line; the rest takes an engineer."""
 MOST_BYTES = 20_000
-READERS, COMMANDS, FILES = 2, 8, 4
-"""At once, of a line: who reads coils must not keep who commands waiting."""
+PICTURES = {".jpg": "image/jpeg", ".png": "image/png"}
+"""What the archive keeps, by the names of its files."""
 LOOK_S = 2.0
 """How often a stream looks whether who reads it still may."""
 STUCK_S = 10.0
@@ -60,7 +60,6 @@ class Api:
 
     def __init__(self, watches: Mapping[str, Watch]) -> None:
         self._watches = watches
-        self._readers, self._commands, self._files = (turns(watches, most) for most in (READERS, COMMANDS, FILES))
 
     async def health(self, request: Request) -> Response:
         """200 while the station lives, whatever becomes of its lines; 503 where its pages lack what came from one."""
@@ -86,12 +85,12 @@ class Api:
         span_mm, screen_mm = (_number(asked, "from_mm"), _number(asked, "to_mm")), _number(asked, "screen_mm")
         passed = asked.get("since", ""), asked.get("until", "")
         found = partial(watch.backdrop.tiles, archive, asked.get("coil", ""), span_mm, screen_mm, passed)
-        return answered(await run_sync(found, limiter=self._readers[watch.line.name]))
+        return answered(await run_sync(found, limiter=watch.turns.strip))
 
     async def strip_tile(self, request: Request) -> Response:
         """One of them."""
-        line, image = watch_of(self._watches, request).line, request.query_params.get("image", "")
-        return await file_of(backdrop.picture, line.archive, image, "image/jpeg", self._files[line.name])
+        watch = watch_of(self._watches, request)
+        return await picture_of(backdrop.picture, watch.line.archive, request, watch.turns.tiles)
 
     async def command(self, request: Request) -> Response:
         """Ask something of a line, and return its answer."""
@@ -99,7 +98,7 @@ class Api:
         command = _command(await read_json(request), who)
         try:
             given = partial(ask, watch.line.commands, command, key=watch.line.key)
-            answer: Answer = await run_sync(given, limiter=self._commands[watch.line.name])
+            answer: Answer = await run_sync(given, limiter=watch.turns.commands)
         except NoAnswer as error:
             raise HTTPException(504, str(error)) from error
         except InspectorError as error:
@@ -173,34 +172,25 @@ async def read_json(request: Request) -> dict[str, object]:
         raise HTTPException(400, f"{error}; expected a command as JSON.") from error
 
 
-def turns(watches: Mapping[str, Watch], most: int) -> dict[str, anyio.CapacityLimiter]:
-    """How many may at once, of each line: one that is away, or whose disk hangs, keeps no other one's waiting."""
-    return {name: anyio.CapacityLimiter(most) for name in watches}
-
-
-async def file_of(
-    found: Callable[[Path, str], Path | None],
-    archive: Path | None,
-    name: str,
-    kind: str,
-    limiter: anyio.CapacityLimiter,
+async def picture_of(
+    found: Callable[[Path, str], Path | None], archive: Path | None, request: Request, turn: CapacityLimiter
 ) -> Response:
-    """A file of the archive, read at once: it may be replaced or removed meanwhile. `found` looks for it on a thread.
+    """The picture that a request names, read at once: it may be replaced or go meanwhile. `found` runs on a thread.
 
     Raises: HTTPException where it is not there.
     """
 
-    def read() -> bytes | None:
+    def read() -> Response | None:
         try:
-            path = found(archive, name) if archive else None
-            return path.read_bytes() if path else None
+            path = found(archive, request.query_params.get("image", "")) if archive else None
+            headers = {"cache-control": "private, max-age=3600"}
+            return Response(path.read_bytes(), headers=headers, media_type=PICTURES[path.suffix]) if path else None
         except OSError:
             return None
 
-    content = await run_sync(read, limiter=limiter)
-    if content is None:
+    if (answer := await run_sync(read, limiter=turn)) is None:
         raise HTTPException(404, "the archive has no such picture (any more).")
-    return Response(content, media_type=kind, headers={"cache-control": "private, max-age=3600"})
+    return answer
 
 
 def _number(asked: QueryParams, name: str) -> float:

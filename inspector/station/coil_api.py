@@ -17,7 +17,7 @@ from inspector.coil import report
 from inspector.coil.speech import speech
 from inspector.coil.units import METRIC, UNITS
 from inspector.station import crops
-from inspector.station.api import FILES, READERS, answered, file_of, turns, watch_of
+from inspector.station.api import answered, picture_of, watch_of
 from inspector.station.coils import pictures
 from inspector.station.watch import Watch
 
@@ -30,29 +30,28 @@ class CoilApi:
 
     def __init__(self, watches: Mapping[str, Watch]) -> None:
         self._watches = watches
-        self._readers, self._files = turns(watches, READERS), turns(watches, FILES)
 
     async def coils(self, request: Request) -> Response:
         """All coils that the journal holds."""
         watch = watch_of(self._watches, request)
-        return answered(await run_sync(watch.coils.entries, watch.line, limiter=self._readers[watch.line.name]))
+        return answered(await run_sync(watch.coils.entries, watch.line, limiter=watch.turns.coils))
 
     async def coil(self, request: Request) -> Response:
         """One coil: its page with what its script needs first, and by that answer's stamp `columns` or `ids`."""
         watch, asked = watch_of(self._watches, request), request.query_params
-        coils, readers = watch.coils, self._readers[watch.line.name]
+        coils, turn = watch.coils, watch.turns.coils
         if part := asked.get("part"):
             found = coils.again(asked.get("stamp", ""))
             if found is None or part not in ("columns", "ids", "pictures"):
                 raise HTTPException(410, f"{part} of this reading of the coil is no longer there. Reload the page.")
             if part == "pictures":
                 archive = watch.line.archive
-                return answered(await run_sync(pictures, archive, found, limiter=readers) if archive else {})
+                return answered(await run_sync(pictures, archive, found, limiter=turn) if archive else {})
             return Response(getattr(found.packed, part), media_type="application/octet-stream")
         seq = asked.get("seq", "")
         first_seq = int(seq) if seq.isdecimal() and len(seq) < LONGEST else None
         which = asked.get("coil", ""), first_seq, asked.get("defect", "")
-        made = await run_sync(coils.shown, watch.line, *which, limiter=readers)
+        made = await run_sync(coils.shown, watch.line, *which, limiter=turn)
         meta = msgspec.Raw(made.packed.meta.encode())
         by = speech(asked.get("language", ""), UNITS.get(asked.get("units", ""), METRIC), asked.get("zone", ""))
         body = report.body(made.record, today=made.today, by=by)
@@ -61,13 +60,13 @@ class CoilApi:
 
     async def crops(self, request: Request) -> Response:
         """Pictures that the archive has of a defect."""
-        line, asked = watch_of(self._watches, request).line, request.query_params
-        if line.archive is None:
+        watch, asked = watch_of(self._watches, request), request.query_params
+        if watch.line.archive is None:
             return answered([])
         which = asked.get("coil", ""), asked.get("defect", "")
-        return answered(await run_sync(crops.of_defect, line.archive, *which, limiter=self._files[line.name]))
+        return answered(await run_sync(crops.of_defect, watch.line.archive, *which, limiter=watch.turns.crops))
 
     async def crop(self, request: Request) -> Response:
         """One picture."""
-        line, image = watch_of(self._watches, request).line, request.query_params.get("image", "")
-        return await file_of(crops.picture, line.archive, image, "image/png", self._files[line.name])
+        watch = watch_of(self._watches, request)
+        return await picture_of(crops.picture, watch.line.archive, request, watch.turns.crops)

@@ -33,7 +33,7 @@ from inspector.errors import InspectorError, NoAnswer
 from inspector.records.commands import Relabel
 from inspector.refusal import explained
 from inspector.station import gallery
-from inspector.station.api import answered, read_json, turns, watch_of
+from inspector.station.api import answered, read_json, watch_of
 from inspector.station.gallery import Gallery, GalleryQuery, GalleryTile
 from inspector.station.opinions import OpinionReader
 from inspector.station.watch import Watch
@@ -43,8 +43,6 @@ MOST_SHOWN, MOST_AT_ONCE = 300, 32
 """Tiles in an answer; labels in a request: of more the page makes several."""
 LONGEST = 12
 """Digits of a tile's place."""
-READERS, AT_ONCE = 2, 8
-"""Of a line."""
 WAIT_S = 15.0
 """How long a label may wait for the line: it writes one at a time."""
 
@@ -89,7 +87,6 @@ class Review:
         self._watches, self._exports = watches, exports
         self._galleries = {name: Gallery() for name in watches}
         self._stated = {name: OpinionReader() for name in watches}
-        self._readers, self._labels = turns(watches, READERS), turns(watches, AT_ONCE)
         self._writer = anyio.CapacityLimiter(1)  # of all lines: one training set is kept
         self._made: tuple[str, Path, tempfile.TemporaryDirectory[str]] | None = None
         """The newest training set that can be fetched: its id, the file, its folder."""
@@ -102,7 +99,7 @@ class Review:
         if not (begin.isdecimal() and len(begin) <= LONGEST):
             raise HTTPException(400, f"from is {begin[:20]!r}; expected a whole number from 0 on.")
         wanted = _read(asked, GalleryQuery, strict=False)
-        shown = await run_sync(self._shown, watch, wanted, int(begin), limiter=self._readers[watch.line.name])
+        shown = await run_sync(self._shown, watch, wanted, int(begin), limiter=watch.turns.gallery)
         return answered(shown)
 
     def _shown(self, watch: Watch, wanted: GalleryQuery, begin: int) -> dict[str, Any]:
@@ -127,8 +124,8 @@ class Review:
         watch, who = watch_of(self._watches, request), request.state.who
         asked = _read(await read_json(request), Labels)
         orders = [_order(item, asked, who.name or asked.operator) for item in asked.items]
-        give, turn = partial(_give, watch, unanswered=[]), self._labels[watch.line.name]
-        done = await asyncio.gather(*(run_sync(give, order, limiter=turn) for order in orders))
+        give = partial(_give, watch, unanswered=[])
+        done = await asyncio.gather(*(run_sync(give, order, limiter=watch.turns.labels) for order in orders))
         return answered(done, 200 if all(given.is_done for given in done) else 409)
 
     async def export(self, request: Request) -> Response:

@@ -28,6 +28,7 @@ from inspector.station.lines import Line
 from inspector.station.own_faults import OwnFaults
 from inspector.station.sides import NamedSides
 from inspector.station.stream import LineStream, json, message
+from inspector.station.turns import Turns
 
 if TYPE_CHECKING:
     from inspector.station.coils import Coils
@@ -51,6 +52,7 @@ class Watch:
         self.follower = Follower(line, self.own_faults, clock_s)
         self.stream = LineStream(self._stands, self.follower.counted)
         self.backdrop = Backdrop()
+        self.turns = Turns()
         self._warming: asyncio.Task[None] | None = None
         self._line = line
         self._sides = NamedSides()

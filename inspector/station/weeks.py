@@ -20,7 +20,7 @@ from starlette.responses import Response
 from inspector.records.events import NE107
 from inspector.station import trends
 from inspector.station.alarm_figures import MOST_A_DAY, WORST, AlarmFigures, Overall, figures
-from inspector.station.api import answered, turns, watch_of
+from inspector.station.api import answered, watch_of
 from inspector.station.past import PastReader
 from inspector.station.watch import Watch
 from inspector.words import no_formula
@@ -40,14 +40,13 @@ class Weeks:
         self._watches, self._clock = watches, clock
         self._zone = zone
         self._pasts = {name: PastReader() for name in watches}
-        self._readers = turns(watches, 1)
 
     async def history(self, request: Request) -> Response:
         """The last `days` as JSON; with `table` one of its tables as CSV."""
         watch, text = watch_of(self._watches, request), request.query_params.get("days", "28")
         if not text.isdecimal() or len(text) > LONGEST or not 1 <= int(text) <= MOST_DAYS:
             raise HTTPException(400, f"days is {text[:20]!r}; expected 1 to {MOST_DAYS}.")
-        found = await run_sync(self._found, watch, int(text), limiter=self._readers[watch.line.name])
+        found = await run_sync(self._found, watch, int(text), limiter=watch.turns.weeks)
         table = request.query_params.get("table")
         if table is None:
             return answered(found)
