@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from inspector.station import state_file
-from inspector.station.departed import Departed, place
+from inspector.station.departed import Departed
 from inspector.station.own_token import own_token
 from inspector.station.settings import StationSection
 from inspector.station.users import ROLES, Role, User, Users, read
@@ -33,6 +33,8 @@ from inspector.station.users import ROLES, Role, User, Users, read
 TOKEN = "x-station-token"
 TOKEN_FILE = "station-token"
 """Keeps what pages carry on loopback. Next to a line's file LINE.token is the line's own: the secret of HTTP's POST."""
+ENDED_FILE = "departed.json"
+"""Remembers the sessions that were ended before their time."""
 SESSION_S = 12 * 3600
 """A shift and a half."""
 TRIES, TRY_S = 5, 300.0
@@ -64,7 +66,8 @@ class Access:
         kept = state_file.place(TOKEN_FILE, Path(settings.line[0].config))
         self._token = "" if settings.needs_login else own_token(kept)
         self.secret = self.users().secret if settings.needs_login else self._token
-        self._departed = Departed(place(Path(settings.users)) if settings.needs_login else None, SESSION_S)
+        ended = state_file.place(ENDED_FILE, Path(settings.users)) if settings.needs_login else None
+        self._departed = Departed(ended, SESSION_S)
 
     @property
     def needs_login(self) -> bool:

@@ -20,13 +20,6 @@ from inspector.station import state_file
 
 log = logging.getLogger("inspector")
 
-FILE = "departed.json"
-
-
-def place(users: Path) -> Path:
-    """Where the file lies: in what systemd keeps for the service, else next to the users' file."""
-    return state_file.place(FILE, users)
-
 
 class Departed:
     """Knows which sessions have ended, by their secrets."""
@@ -59,10 +52,8 @@ class Departed:
     def _write(self) -> None:
         if self._path is None:
             return
-        part = self._path.with_name(self._path.name + ".tmp")
         try:
-            part.write_bytes(msgspec.json.encode(self._until_s))
-            part.replace(self._path)
+            state_file.replace(self._path, msgspec.json.encode(self._until_s))
         except OSError as error:
             log.warning("%s cannot be written: %s. Ended sessions are known until a restart.", self._path, error)
             self._path = None

@@ -17,6 +17,7 @@ import secrets
 from pathlib import Path
 
 from inspector import plain_file
+from inspector.station import state_file
 
 log = logging.getLogger("inspector")
 
@@ -33,7 +34,7 @@ def own_token(path: Path) -> str:
     try:
         if kept := _read(path):
             return kept
-        _write(path, made)
+        state_file.replace(path, f"{made}\n".encode())
     except OSError as error:
         words = error.strerror or error
         log.warning("%s cannot keep the pages' token: %s. Reload pages that are open over a restart.", path, words)
@@ -53,12 +54,3 @@ def _read(path: Path) -> str:
     if kept and not FORM.fullmatch(kept):
         raise FileExistsError(errno.EEXIST, "it holds something else", str(path))
     return "" if of_file.st_uid != os.geteuid() or of_file.st_mode & 0o077 else kept
-
-
-def _write(path: Path, token: str) -> None:
-    """Replace the file in one step; nobody else may read it."""
-    part = path.with_name(path.name + ".tmp")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(f"{token}\n")
-    part.replace(path)

@@ -20,6 +20,7 @@ from inspector import plain_file
 from inspector.errors import ConfigError, InspectorError
 from inspector.records.commands import Person
 from inspector.refusal import explained
+from inspector.station import state_file
 
 Role = Literal["viewer", "operator", "engineer"]
 ROLES: tuple[Role, ...] = ("viewer", "operator", "engineer")
@@ -110,18 +111,10 @@ def _nobody() -> str:
 
 
 def _write(path: Path, users: Users) -> None:
-    """Replace the file in one step; nobody else may read it, but the service where root writes it for one."""
-    part = path.with_name(path.name + ".tmp")
+    """Replace the file; nobody else may read it, but the service where root writes it for one."""
+    content = msgspec.json.format(msgspec.json.encode(users), indent=2) + b"\n"
     try:
-        part.unlink(missing_ok=True)
-        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(number, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(users), indent=2) + b"\n")
-            if os.geteuid() == 0 and (
-                group := path.parent.stat().st_gid
-            ):  # /etc/inspector: root's, read by the service
-                os.fchown(number, 0, group)
-                os.fchmod(number, 0o640)
-        part.replace(path)
+        group = path.parent.stat().st_gid if os.geteuid() == 0 else 0  # /etc/inspector: root's, read by the service
+        state_file.replace(path, content, group or None)
     except OSError as error:
         raise InspectorError(f"{path}: cannot be written: {error.strerror}. Give another --file.") from error

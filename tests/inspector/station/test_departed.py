@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.station.departed import Departed, place
+from inspector.station.departed import Departed
 
 
 def test_what_ended_stays_ended_over_a_restart(tmp_path: Path) -> None:
@@ -41,11 +41,3 @@ def test_a_damaged_file_costs_what_it_held(tmp_path: Path, caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING, "inspector"):
         departed = Departed(tmp_path / "departed.json", 60.0)
     assert not departed.has("one") and "may be used again" in caplog.text
-
-
-def test_the_file_lies_where_the_service_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In what systemd keeps for it; else next to the users."""
-    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
-    assert place(Path("etc/users.json")) == Path("etc/users.departed.json")
-    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/inspector-station")
-    assert place(Path("etc/users.json")) == Path("/var/lib/inspector-station/departed.json")
