@@ -94,10 +94,8 @@ class Events:
         self._patience_s = patience_s
         self._place = KeptPlace(None if cursor is None else Path(cursor))
         after = self._place.cursor or after
-        self._time, self._kept_time = "", after.time if isinstance(after, Cursor) else ""
-        """When the event at our place was sent, and the one at the kept place; empty where nobody knows."""
-        self._timed: tuple[str | None, int | None] = None, None
-        """The place that `_time` is of."""
+        self._passed = after if isinstance(after, Cursor) else None
+        """The last event that was yielded or left out, at first the one handed over; a heartbeat may lead past it."""
         after = place(after, since)
         self._since = since.astimezone() if after is None and isinstance(since, datetime) else None
         self._is_seen = False
@@ -145,7 +143,8 @@ class Events:
         Nothing is noted where something before is missing.
         """
         if self._epoch is not None and self._seq is not None and not self._is_holed:
-            self._place.note(self._epoch, self._seq, self._time)
+            here, passed = Cursor(self._epoch, self._seq), self._passed
+            self._place.note(passed if passed and passed.is_at(here) else here)
 
     def close(self) -> None:
         """Leave; nothing is kept but the cursor, which passes the event that came last only where that is noted."""
@@ -169,17 +168,12 @@ class Events:
         while (event := self._receive(silent_since)) is not None:
             for whole in self._in_order(event):
                 self.payload = self._payloads.pop(whole.id, b"")
-                self._see_time(whole)
+                if whole.seq:
+                    self._passed = Cursor(whole.epoch, whole.seq, whole.time)
                 if self._heartbeats if whole.seq == 0 else whole.type.startswith(self._topics):
                     yield whole
                     silent_since = time.monotonic()
             self._payloads.clear()
-
-    def _see_time(self, whole: Event) -> None:
-        """Keep the time with the place: a heartbeat that leads past events of others was not sent when they were."""
-        at = self._epoch, self._seq
-        if whole.seq or at != self._timed:
-            self._time, self._timed = whole.time if whole.seq else "", at
 
     def _receive(self, silent_since: float) -> Event | None:
         """Take the next message off the socket; None when it stayed silent for too long."""
@@ -221,7 +215,7 @@ class Events:
             went_back = f"the journal went back to {seq}: an old copy was put in place"
             ends = f"the journal ends at {seq}; what comes from here on is passed on"
             self._report(self._seq + 1, None, 0, ends if is_first else went_back)
-            self._seq, self._number = seq, number
+            self._seq, self._number, self._passed = seq, number, None
         if self._number != number:
             yield from self._catch_up(self._seq, seq, number)
         self._seq = seq
@@ -249,16 +243,16 @@ class Events:
 
     def _see_kept(self, seq: int) -> None:
         """See that the event at the place handed over is the one dealt with; else begin where the journal went on."""
-        passed, is_first, self._is_seen = self._kept_time, not self._is_seen, True
+        passed, is_first, self._is_seen = self._passed, not self._is_seen, True
         answer = self._ask(seq - 1, limit=1, prefix="") if is_first and seq else None
         if answer is None or answer[0].error or not answer[0].first <= seq <= answer[0].last:
             return
         if (event := next(iter(answer[1]), None)) is None or event.seq != seq:
             self._pass_over(seq, *answer)
-        elif passed and event.time > passed:
+        elif passed and passed.time and event.time > passed.time:
             words = f"event {seq} is another than the one that was dealt with: an old copy was put in place"
             self._report(1, None, 0, words)
-            self._seq, self._since = None, datetime.fromisoformat(passed)
+            self._seq, self._since = None, datetime.fromisoformat(passed.time)
         elif self._number is None and event.type.startswith(self._root):
             self._number = event.topicseq
 

@@ -33,6 +33,10 @@ class Cursor(msgspec.Struct, frozen=True):
     not seen, as a heartbeat alone led past it, and in what 0.2 kept.
     """
 
+    def is_at(self, other: Cursor) -> bool:
+        """Whether both are of the same place."""
+        return (self.epoch, self.seq) == (other.epoch, other.seq)
+
 
 class CursorError(InspectorError):
     """The file with the cursor cannot be used."""
@@ -116,10 +120,10 @@ class KeptPlace:
         """Up to where all was dealt with."""
         self._kept_s = -KEEP_S
 
-    def note(self, epoch: str, seq: int, sent: str = "") -> None:
-        """Note that all was dealt with up to this event, itself `sent` at a time of RFC 3339; empty: not known."""
-        if self.cursor is None or (self.cursor.epoch, self.cursor.seq) != (epoch, seq):
-            self.cursor = Cursor(epoch, seq, sent)
+    def note(self, cursor: Cursor) -> None:
+        """Note that all was dealt with up to this event, itself included; the time of a place is that noted first."""
+        if self.cursor is None or not self.cursor.is_at(cursor):
+            self.cursor = cursor
 
     def keep_at_times(self) -> None:
         """Write the place down, unless that was done a moment ago."""

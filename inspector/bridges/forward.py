@@ -204,7 +204,7 @@ class Forward:
             self._quiet_s, self._has_beaten = 0.0, True
         if self._place.cursor is None:  # begins here: from now on nothing may be lost
             begin = event.data.last_seq if isinstance(event.data, Heartbeat) else event.seq - 1
-            self._place.note(event.epoch, max(0, begin))  # when that one was sent, this one does not say
+            self._place.note(Cursor(event.epoch, max(0, begin)))  # when that one was sent, this one does not say
             self._keep(self._place.keep)
         if event.seq == 0:
             return  # not numbered: it can be neither acknowledged nor asked for again
@@ -213,8 +213,7 @@ class Forward:
 
     def _settle(self, wait_s: float) -> None:
         for _ in range(self._broker.acknowledged(wait_s)):
-            last = self._sent.popleft()
-            self._place.note(last.epoch, last.seq, last.time)
+            self._place.note(self._sent.popleft())
             self.count += 1
 
     def _drain(self) -> None:

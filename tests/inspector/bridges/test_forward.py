@@ -142,7 +142,7 @@ def test_what_is_lost_is_counted_once(
     """A bridge that comes back before anything behind the gap is acknowledged finds it again: the sum stays."""
     monkeypatch.setattr(forward, "PAUSE_S", 0.01)
     broker = Refusing(stop := Flag(), [], 0)
-    place.note("e1", 2)
+    place.note(Cursor("e1", 2))
     with Line(tmp_path / "journal", max_mb=1) as line:
         while line.journal.first_seq == 1:
             line.say(*[COIL] * 500)
