@@ -251,8 +251,10 @@ class History:
 
     def counts(self, passage: Passage) -> Counter[str]:
         """How many of a coil's defects were finished, by class: none of them is read."""
-        rows = self._rows(COUNTS, (passage.coil, passage.first_seq, passage.last_seq))
-        return sum((Counter({name: count}) for name, count in rows), Counter[str]())
+        found = Counter[str]()
+        for name, count in self._rows(COUNTS, (passage.coil, passage.first_seq, passage.last_seq)):
+            found[name] += count
+        return found
 
     def events(self, passage: Passage, kind: type[T]) -> Iterator[tuple[Event, T]]:
         """Yield a coil's events of a kind, in order, each with its data."""
