@@ -12,7 +12,7 @@ from inspector.records import commands
 from inspector.records.commands import AlarmStatus, Answer, Asked, Command
 from inspector.records.events import Alarm, CameraStatus, CoilRecord, Data, Defect, Health, IsaState, Repeat
 from inspector.records.stages import Findings
-from tests.defects import any_defect, camera_status
+from tests.defects import any_defect, any_repeat, camera_status
 
 MS = 1_000_000
 UNIX_NS = 1_795_000_000_000_000_000
@@ -21,21 +21,7 @@ SECTION = AlarmSection(name="scratches", classes=("scratch",), within_m=10.0, on
 DEFECT = any_defect(
     name="scratch", start_mm=900.0, end_mm=1000.0, right_mm=10.0, area_mm2=50.0, confidence=0.9, recipe="test@1"
 )
-
-
-REPEAT = Repeat(
-    id="r",
-    state="new",
-    name="dent",
-    coil="C",
-    side="top",
-    across_mm=100.0,
-    period_mm=1570.8,
-    marks=3,
-    newest="d3",
-    confidence=0.99,
-    rolls=("bridle-1",),
-)
+REPEAT = any_repeat(id="r", name="dent", period_mm=1570.8, newest="d3", rolls=("bridle-1",))
 HEALTH = Health(state="reload_failed", message="line.toml: bad", recipe="r@1", version="1")
 
 

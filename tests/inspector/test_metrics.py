@@ -16,9 +16,9 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from inspector.metrics import Metrics
-from inspector.records.events import Crowded, Missed
+from inspector.records.events import Missed
 from inspector.records.stages import Batch, Findings, Frame, Inferred, Loss
-from tests.defects import any_defect
+from tests.defects import any_crowded, any_defect
 from tests.frames import RECIPE, batch, dropped, findings, header, inspected, missing, rejected
 
 CAMERAS = ("top", "bottom")
@@ -125,22 +125,7 @@ def test_account_between_threads() -> None:
 
 
 DEFECT = any_defect(recipe="test@1", captured_ns=10**18)
-
-
-CROWDED = Crowded(
-    camera="bottom",
-    coil="C",
-    side="top",
-    start_mm=0.0,
-    end_mm=1.0,
-    left_mm=0.0,
-    right_mm=1.0,
-    area_mm2=1.0,
-    regions={"dark": 17_000},
-    confidence=1.0,
-    recipe="test@1",
-    captured_ns=10**18,
-)
+CROWDED = any_crowded(camera="bottom", recipe="test@1", captured_ns=10**18)
 
 
 def used() -> Metrics:

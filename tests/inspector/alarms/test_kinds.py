@@ -8,30 +8,12 @@ import msgspec
 import pytest
 
 from inspector.alarms.settings import AlarmSection
-from inspector.records.events import (
-    Crowded,
-    Data,
-    Defect,
-    Missed,
-    RecipeStatus,
-)
+from inspector.records.events import Data, Defect, Missed, RecipeStatus
 from tests.alarms import HEALTH, REPEAT, Desk, camera, defect, graded, repeat, states
 from tests.coil_journals import reported
+from tests.defects import any_crowded
 
-CROWDED = Crowded(
-    start_mm=900.0,
-    end_mm=1000.0,
-    left_mm=0.0,
-    right_mm=10.0,
-    area_mm2=5.0,
-    camera="top",
-    coil="C",
-    side="top",
-    regions={"scratch": 900},
-    confidence=0.5,
-    recipe="r@1",
-    captured_ns=0,
-)
+CROWDED = any_crowded(start_mm=900.0, end_mm=1000.0, regions={"scratch": 900})
 
 
 def missed(start_mm: float, end_mm: float, camera: str = "top") -> Missed:

@@ -14,9 +14,9 @@ from inspector.coil import settings
 from inspector.coil.grade import densest, grade
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.severity import SeveritySection, severity
-from inspector.records.events import Crowded, Missed
+from inspector.records.events import Missed
 from tests.coils_seen import seen
-from tests.defects import any_defect
+from tests.defects import any_crowded, any_defect
 
 
 def limit(**facts: Any) -> LimitSection:
@@ -210,10 +210,7 @@ def test_missed_strip_counts_once_per_camera_and_only_where_it_is_graded() -> No
 def test_what_was_not_seen_is_not_released() -> None:
     """A coil whose head the journal has lost, and one with a crowded frame, are held."""
     assert grade(seen(is_whole=False), rules()).reasons == ("hold: the journal no longer holds all of this coil",)
-    crowd = Crowded(
-        camera="top", coil="C", side="top", regions={"dark": 900}, confidence=1.0, recipe="r@1", captured_ns=0,
-        start_mm=4000.0, end_mm=4160.0, left_mm=0.0, right_mm=1000.0, area_mm2=5.0,
-    )  # fmt: skip
+    crowd = any_crowded(start_mm=4000.0, end_mm=4160.0)
     assert grade(seen(crowded=[crowd]), rules()).grade == "hold"
     assert grade(seen(crowded=[crowd]), rules(max_crowded=1)).grade == "release"
 

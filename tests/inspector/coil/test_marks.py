@@ -12,7 +12,7 @@ from inspector.coil.seen import closed
 from inspector.records.coil_file import CoilFile
 from inspector.records.events import Defect, Repeat
 from tests.coils_seen import seen
-from tests.defects import any_defect
+from tests.defects import any_defect, any_repeat
 
 LENGTH_M, PERIOD_MM = 60.0, 1885.0
 
@@ -28,10 +28,7 @@ def prints(name: str, *turns: int, at_mm: float = 1000.0) -> list[Defect]:
 
 def repeat(first: str, newest: str, state: str = "update", period_mm: float = PERIOD_MM) -> Repeat:
     """What was reported of them."""
-    return Repeat(
-        id=first, state=state, name="dark", coil="C", side="top", across_mm=434.0, period_mm=period_mm, marks=9,
-        newest=newest, confidence=0.999, rolls=("S3",),
-    )  # fmt: skip
+    return any_repeat(id=first, state=state, across_mm=434.0, period_mm=period_mm, marks=9, newest=newest)
 
 
 def found(defects: list[Defect], *repeats: Repeat) -> list[list[str]]:

@@ -18,10 +18,10 @@ from inspector.errors import InspectorError
 from inspector.events.history import History
 from inspector.records.coil import WorstMetre, inspected_length_m
 from inspector.records.coil import per_100_m as per_100_m_of
-from inspector.records.events import Alarm, Repeat, Weld
+from inspector.records.events import Alarm, Weld
 from tests.coil_journals import new_journal, reported, write, write_coil
 from tests.coils_seen import seen
-from tests.defects import any_defect
+from tests.defects import any_defect, any_repeat
 
 
 def test_sums_are_those_of_the_defects(tmp_path: Path) -> None:
@@ -77,10 +77,7 @@ def test_what_was_found_as_the_next_of_its_name_began_is_of_its_coil(tmp_path: P
         return Alarm(name=name, state="unacknowledged", priority="low", coils_since=coils_since, **facts)
 
     marks = [any_defect(id=f"{at}", start_mm=at, end_mm=at + 5) for at in (0.0, 500.0, 1000.0)]
-    repeat = Repeat(
-        id="0.0", state="new", name="dark", coil="C", side="top", across_mm=marks[0].left_mm, period_mm=500.0, marks=3,
-        newest="1000.0", confidence=1.0, rolls=(), coils_since=1,
-    )  # fmt: skip
+    repeat = any_repeat(id="0.0", newest="1000.0", coils_since=1)
     ends, begins = reported("C", "ended", 1.0), reported("C", "started")
     journal = new_journal(tmp_path / "journal")
     journal.record([begins, *marks, alarm("in time", 0), ends, begins, repeat, alarm("late", 1), alarm("second", 0)])
@@ -169,9 +166,8 @@ def test_a_coils_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_a_repeat_that_ended_before_is_not_of_this_coil(tmp_path: Path) -> None:
     """What ended at the weld has no mark on the new coil, which is not held for it, whatever was counted there."""
     journal = new_journal(tmp_path / "journal")
-    facts = {"coil": "C", "name": "dark", "side": "top", "across_mm": 434.0, "period_mm": 1885.0, "rolls": ("S3",)}
-    ended = Repeat(id="old", state="ended", marks=0, newest="old", confidence=0.999, **facts)  # type: ignore[arg-type]
-    begun = Repeat(id="new", state="new", marks=4, newest="new", confidence=0.999, **facts)  # type: ignore[arg-type]
+    ended = any_repeat(id="old", state="ended", marks=0, newest="old", across_mm=434.0)
+    begun = any_repeat(id="new", marks=4, newest="new", across_mm=434.0)
     late = msgspec.structs.replace(ended, id="late", marks=1)
     print_ = any_defect(id="new", start_mm=500.0, end_mm=505.0, left_mm=430.0, right_mm=438.0)
     write(journal, [reported("C", "started"), ended, late, print_, begun, reported("C", "ended", 60.0)])

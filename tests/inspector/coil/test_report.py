@@ -20,11 +20,11 @@ from inspector.coil.record import record
 from inspector.coil.seen import CoilHistory, gather
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.events.history import History
-from inspector.records.events import Missed, Repeat
+from inspector.records.events import Missed
 from tests.browser import needs_browser, opened, tones
 from tests.coil_journals import new_journal, write_coil
 from tests.coils_seen import seen
-from tests.defects import any_defect
+from tests.defects import any_defect, any_repeat
 from tests.patience import patience_s
 
 if TYPE_CHECKING:
@@ -50,10 +50,9 @@ def coil_with_all() -> CoilHistory:
         Missed(camera=camera, coil="C", start_mm=30_000.0, end_mm=31_000.0, reasons={"lost": 1})
         for camera in ("top", "bottom")
     ]
-    repeat = Repeat(
-        id="mark0", state="update", name="dark", coil="C", side="top", across_mm=434.0, period_mm=1885.0, marks=9,
-        newest="mark11", confidence=0.999, rolls=("S3",),
-    )  # fmt: skip
+    repeat = any_repeat(
+        id="mark0", state="update", across_mm=434.0, period_mm=1885.0, marks=9, newest="mark11", rolls=("S3",)
+    )
     return seen(*defects, length_m=60.0, missed=gaps, repeats=[repeat], welds_mm=(50_000.0,))
 
 

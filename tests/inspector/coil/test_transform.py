@@ -21,9 +21,9 @@ from inspector.coil.seen import closed, opened
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.inquiry.transform import summed
 from inspector.records.coil_file import CoilFile
-from inspector.records.events import Alarm, Defect, Missed, Repeat
+from inspector.records.events import Alarm, Defect, Missed
 from tests.coils_seen import seen
-from tests.defects import any_defect
+from tests.defects import any_defect, any_repeat
 
 LENGTH_M = 100.0
 PERCENT = st.floats(-50, 900)
@@ -130,9 +130,6 @@ def test_a_crop_cuts_what_lies_across_it() -> None:
         transform.crop(made, 10.0, 100.1)
 
 
-ROLL = {"name": "dark", "side": "top", "across_mm": 405.0, "coil": "C", "rolls": ("S3",), "confidence": 0.999}
-
-
 def printed(state: str, *, first_mm: float = 500.0, period_mm: float = 700.0, number: int = 21) -> CoilFile:
     """A coil with the prints of a roll, and three alarms: of the first print, of the last, of missed strip."""
     prints = [
@@ -140,7 +137,7 @@ def printed(state: str, *, first_mm: float = 500.0, period_mm: float = 700.0, nu
         for turn, at_mm in enumerate(first_mm + turn * period_mm for turn in range(number))
     ]
     newest = prints[-1 if state == "ended" else number // 2].id
-    repeat = Repeat(id="m0", state=state, period_mm=period_mm, marks=number, newest=newest, **ROLL)  # type: ignore[arg-type]
+    repeat = any_repeat(id="m0", state=state, period_mm=period_mm, marks=number, newest=newest, across_mm=405.0)
     raised = [
         Alarm(
             name=name, state="unacknowledged", priority="low", coil="C", camera="top", message="", count=1, defect_id=of

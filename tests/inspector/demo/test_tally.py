@@ -13,11 +13,11 @@ from inspector.demo.plan import COILS, FRAME_M, ROLL_ACROSS_MM, ROLL_MM, WIDTH_P
 from inspector.demo.received import Received
 from inspector.demo.ribbon import MISSED, NOT_SEEN, NOT_YET, SIGNS, WELD, RibbonMark, RibbonStrip, draw
 from inspector.demo.tally import ROW_MM, Tally
-from inspector.records.events import Defect, Missed, Repeat
+from inspector.records.events import Defect, Missed
 from inspector.simulator import planted
 from inspector.simulator.rolls import RollMark
 from inspector.simulator.sheet import Sheet
-from tests.defects import any_defect
+from tests.defects import any_defect, any_repeat
 
 CARD = recipe.read_card(recipe.find("steel-r34", Path()))
 STRIP = plan(140)
@@ -51,11 +51,8 @@ def perfect(truth: list[planted.PlantedRow]) -> Received:
             received.missed.append(gap)
     for coil, length_mm in zip(COILS, LENGTHS_MM, strict=True):
         received.lengths_m[coil] = length_mm / 1000
-        repeat = Repeat(
-            id="1", state="new", name="pitted", coil=coil, side="top", across_mm=ROLL_ACROSS_MM, period_mm=ROLL_MM,
-            marks=5, newest="1", confidence=1.0, rolls=("bridle-2",),
-        )  # fmt: skip
-        received.repeats[coil, "1"] = repeat
+        roll = {"name": "pitted", "across_mm": ROLL_ACROSS_MM, "period_mm": ROLL_MM, "rolls": ("bridle-2",)}
+        received.repeats[coil, "1"] = any_repeat(coil=coil, marks=5, **roll)
     return received
 
 

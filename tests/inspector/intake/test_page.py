@@ -144,9 +144,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The C client, which asks for another session after half a second, and gives up after two."""
     source = CLIENT.read_text(encoding="utf-8")
-    for before, after in (("HELLO_MS 500", "HELLO_MS 10"), ("AGAIN_MS 5000", "AGAIN_MS 500"), ("120000", "2000")):
-        assert source.count(before) == 1
-        source = source.replace(before, after)
+    for name, usual_ms, hasty_ms in (("HELLO_MS", 500, 10), ("AGAIN_MS", 5000, 500), ("GIVE_UP_MS", 120_000, 2000)):
+        assert source.count(f"{name} {usual_ms}") == 1
+        source = source.replace(f"{name} {usual_ms}", f"{name} {hasty_ms}")
     return compiled(tmp_path_factory.mktemp("hasty"), source)
 
 
