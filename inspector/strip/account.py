@@ -5,8 +5,6 @@ Knows: lanes and sums. Must not know: the rules.
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
 from inspector.config.motion import RunningTime
@@ -37,47 +35,13 @@ class StripState(msgspec.Struct):
     def restart(self, now_ns: int) -> None:
         """Go on in another process, with another clock: nobody was silent while it was down."""
         self.running.last_ns = now_ns
-        for camera, lane in self.lanes.items():
+        for lane in self.lanes.values():
             lane.is_restored, lane.received_ns, lane.lost_since_ns = True, now_ns, now_ns
             lane.running_ns = self.running.ran_ns
-            self.assume(camera)
         for coil in self.coils.values():
             coil.left_running_ns = self.running.ran_ns
         for refused in self.refused.values():
             refused.last_ns = now_ns
-
-    def refuse(self, camera: str, reasons: dict[str, int], now_ns: int) -> None:
-        """Note frames of which nothing is believed, of a camera that is on no coil; not where none is named."""
-        for reason, count in reasons.items() if camera else ():
-            refused = self.refused.setdefault(camera, Absence())
-            refused.reasons[reason] = refused.reasons.get(reason, 0) + count
-            refused.last_ns = now_ns
-
-    def assume(self, camera: str, to_mm: float = math.inf) -> None:
-        """Give a camera's bad frames the place behind its last good one, as far as `to_mm`, and as its coil reaches."""
-        lane = self.lanes[camera]
-        coil = self.coils[lane.coil]
-        lane.track.assume(min(to_mm, coil.end_mm))
-        if lane.track.placeless and coil.end_mm <= to_mm and lane.track.placed_mm < coil.farthest_mm:
-            lane.track.skip(1)  # the first that has no place lies over the end
-            lane.track.last_mm = lane.track.placed_mm = coil.farthest_mm
-        coil.reach(lane)
-
-    def hand_on(self, camera: str, now_ns: int) -> None:
-        """Take bad frames behind the end of their camera's coil for ones of the next, where it has yet to be seen."""
-        lane = self.lanes.get(camera)
-        if lane is not None and self.coils[lane.coil].end_mm < math.inf:
-            self.assume(camera)
-            self.refuse(camera, lane.take(lane.track.placeless), now_ns)
-            lane.track.skip(lane.track.placeless)
-
-    def shown_mm(self, lane: CoilLane, since_ns: int) -> float:
-        """How far other cameras with an encoder, that sent since then, show a lane's coil to reach."""
-        coil = self.coils[lane.coil]
-        coming = self.lanes.keys() - (coil.visitors - coil.cameras)
-        ways = [self.lanes[camera] for camera in sorted(coming) if self.lanes[camera] is not lane]
-        sending = [way for way in ways if way.received_ns > since_ns and not way.is_estimated]
-        return max((way.come_mm if way.coil == coil.name else 0.0 for way in sending), default=math.inf)
 
 
 class Turn(msgspec.Struct):

@@ -12,12 +12,14 @@ from inspector.config.camera import CameraSection
 from inspector.config.motion import begins_again
 from inspector.records.coil import MOST_PIECES
 from inspector.records.frame import Header
-from inspector.strip.account import Absence, StripState
+from inspector.strip.account import StripState
 from inspector.strip.ledger import CoilLane, CoilSums
 
 UNNAMED = "unnamed"
 """The coil of frames whose header names none; the next one has a number while cameras are on this one still."""
 
+STRAY_FRAMES = 2
+"""So few frames with another coil's name do not end a coil whose position is unknown."""
 REMEMBERED = 4
 """Coils that all cameras have seen and left whose accounts are kept, should frames name them again."""
 SILENT_NS = 10_000_000_000
@@ -92,6 +94,23 @@ def comes_first(camera: str, visitors: Set[str], cameras: Mapping[str, CameraSec
     return own_m <= min(stations_m, default=-math.inf) and any((own_m, *stations_m))
 
 
+def come_back(coil: CoilSums, header: Header) -> tuple[float, int] | None:
+    """Where a coil goes on under a camera that left it and is back, and the number there; None: it begins again.
+
+    It begins again where its position does, or where it had run back off its head; where the position is
+    unknown, but for a few frames that named another coil. What is kept of how the camera left is taken away.
+    """
+    left_mm = coil.left_mm.pop(header.camera, 0.0)
+    last_mm = coil.left_last_mm.pop(header.camera, left_mm)
+    boot, number = coil.left_at.pop(header.camera, ("", 0))
+    if header.start_mm is not None:
+        goes_on = bool(coil.cameras) or (last_mm > 0 and not begins_again(header.start_mm, last_mm))
+        number = header.number - 1
+    else:
+        goes_on = header.boot == boot and 0 < header.number - number <= STRAY_FRAMES + 1
+    return (left_mm, number) if left_mm and goes_on else None
+
+
 def is_late(
     state: StripState, coil: CoilSums, header: Header, lane: CoilLane | None, cameras: Mapping[str, CameraSection]
 ) -> bool:
@@ -113,10 +132,3 @@ def is_late(
         return False
     is_sending = lane is not None and running_ns - lane.running_ns < SILENT_NS
     return is_sending or not comes_first(header.camera, coil.visitors, cameras)
-
-
-def why_absent(state: StripState, camera: str, now_ns: int) -> dict[str, int]:
-    """Say why a camera saw nothing of a coil: its frames were refused, or it sent none, or none of late."""
-    refused = state.refused.pop(camera, Absence())
-    is_sending = refused.last_ns > now_ns - SILENT_NS
-    return refused.reasons if is_sending and refused.reasons else {**refused.reasons, "silent": 0}

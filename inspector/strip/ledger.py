@@ -3,7 +3,8 @@
 Laws: a lane's stretches, inspected and missed, follow one another from the head without hole or overlap. All of it
 can be written down and read again, so that a restart goes on where the last one ended.
 
-Knows: lengths, reasons, sums. Must not know: where a frame lies (that is geometry's), when a coil ends.
+Knows: lengths, reasons, sums, how far a coil reaches. Must not know: where a frame lies (that is geometry's), which
+coil it is of (that is `coils.py`'s), when a coil ends.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from collections.abc import Sequence
 import msgspec
 
 from inspector.config.geometry import ROUNDING_MM
-from inspector.config.motion import begins_again
 from inspector.records.events import CoilReport, CoilState, Missed
 from inspector.records.extent import Extent
 from inspector.records.frame import Header
@@ -23,8 +23,6 @@ from inspector.strip.defects import Assembly
 from inspector.strip.geometry import CameraTravel
 from inspector.strip.leaps import Leap
 
-STRAY_FRAMES = 2
-"""So few frames with another coil's name do not end a coil whose position is unknown."""
 DRIFT = 0.01
 """Two cameras that count for themselves may differ by so much of the way."""
 UNSEEN = 64
@@ -246,22 +244,6 @@ class CoilSums(msgspec.Struct):
         drift_mm = DRIFT * self.farthest_mm if self.is_estimated else 0.0
         come_mm = lane.track.placed_mm + lane.track.placeless * lane.track.length_mm
         return come_mm + lane.track.length_mm + drift_mm < self.certain_mm
-
-    def come_back(self, header: Header) -> tuple[float, int] | None:
-        """Where the coil goes on under a camera that left it and is back, and the number there; None: it begins again.
-
-        It begins again where its position does, or where it had run back off its head; where the position is
-        unknown, but for a few frames that named another coil.
-        """
-        left_mm = self.left_mm.pop(header.camera, 0.0)
-        last_mm = self.left_last_mm.pop(header.camera, left_mm)
-        boot, number = self.left_at.pop(header.camera, ("", 0))
-        if header.start_mm is not None:
-            goes_on = bool(self.cameras) or (last_mm > 0 and not begins_again(header.start_mm, last_mm))
-            number = header.number - 1
-        else:
-            goes_on = header.boot == boot and 0 < header.number - number <= STRAY_FRAMES + 1
-        return (left_mm, number) if left_mm and goes_on else None
 
     def miss(
         self,

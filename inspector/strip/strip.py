@@ -24,11 +24,12 @@ from inspector.records.frame import Header
 from inspector.records.stages import COMES_AGAIN, Findings, Inspected, Loss, Placed
 from inspector.strip import welds
 from inspector.strip.account import StripState, Turn, crowded, settled
-from inspector.strip.coils import PAUSE_NS, is_late, nameless, newest, remember, silent, why_absent
+from inspector.strip.coils import PAUSE_NS, come_back, is_late, nameless, newest, remember, silent
 from inspector.strip.defects import Assembly, JoinGap, Joins
 from inspector.strip.geometry import Place, expected_mm, place, runs_back
 from inspector.strip.leaps import Stretch, leap
 from inspector.strip.ledger import CoilLane, CoilSums
+from inspector.strip.refused import assume, hand_on, refuse, shown_mm, why_absent
 from inspector.strip.setback import comes_again, ran_ns, set_on
 from inspector.strip.settings import DefectSection
 
@@ -93,6 +94,8 @@ class Strip:
         """
         self._state = msgspec.json.decode(state, type=StripState)
         self._state.restart(now_ns)
+        for camera in self._lanes:
+            assume(self._state, camera)
 
     # --- a batch ----------------------------------------------------------------------------------------------
 
@@ -130,7 +133,7 @@ class Strip:
             lane, _ = self._place(loss.header, turn)
         is_placeless = loss.header is None and loss.end != "missing" and loss.reason != "order"
         if lane is None:  # before the camera's first frame: that frame's position tells what was missed
-            self._state.refuse(loss.camera, {loss.reason: loss.count}, turn.now_ns)
+            refuse(self._state, loss.camera, {loss.reason: loss.count}, turn.now_ns)
             return
         lane.lose(loss.reason, loss.count, turn.now_ns)
         lane.track.missing += loss.count if loss.end == "missing" else 0
@@ -140,7 +143,7 @@ class Strip:
     def _report_lasting_losses(self, turn: Turn) -> None:
         for camera, lane in self._lanes.items():
             if turn.now_ns - lane.lost_since_ns >= REPORT_AFTER_NS:
-                self._state.assume(camera, self._state.shown_mm(lane, turn.now_ns - REPORT_AFTER_NS))
+                assume(self._state, camera, shown_mm(self._state, lane, turn.now_ns - REPORT_AFTER_NS))
                 if lane.is_losing:
                     later = lane.take(lane.track.placeless)
                     self._miss(camera, lane, lane.track.placed_mm, turn)
@@ -236,7 +239,7 @@ class Strip:
                 self._leave(camera, turn)
             lane = None
         coil = self._coils.get(name)
-        back = coil.come_back(header) if coil and lane is None else None
+        back = come_back(coil, header) if coil and lane is None else None
         if coil is not None and coil.is_ended and not coil.cameras and back is None:
             coil = coil if is_late(self._state, coil, header, last, self._cameras) else None
         if coil is None or coil.is_ended:
@@ -259,9 +262,9 @@ class Strip:
         if lane.is_restored and lane.track.recount(header, camera.numbers) == 0:
             lane.is_restored = False  # nothing passed unseen
         coil = self._coils[lane.coil]
-        self._state.hand_on(header.camera, turn.now_ns)
+        hand_on(self._state, header.camera, turn.now_ns)
         begins_mm = lane.track.skip_head(header.start_mm or 0.0)
-        self._state.assume(header.camera)
+        assume(self._state, header.camera)
         if header.boot == lane.track.boot and not lane.is_restored and lane.leap is None:
             coil.ends_mm[header.camera] = lane.track.placed_mm + lane.unplaced_mm(begins_mm)
         if at_mm is not None and not coil.is_ended and not coil.joined_behind:
@@ -297,8 +300,8 @@ class Strip:
             lane.fall_back(lane.doubtful_mm)
             lane.leap.reasons["unconfirmed"] = 0
             self._settle(camera, lane, turn)
-        self._state.assume(camera)
-        self._state.hand_on(camera, turn.now_ns)
+        assume(self._state, camera)
+        hand_on(self._state, camera, turn.now_ns)
         self._count(self._assembly(lane).leave(camera, self._joins), turn)
         farthest_mm = self._coils[lane.coil].farthest_mm
         falls_short = is_silent and lane.track.placed_mm < farthest_mm
@@ -316,7 +319,7 @@ class Strip:
         for camera in sorted(self._cameras.keys() - coil.visitors):
             start_mm = coil.absent_mm.get(camera, 0.0)
             if coil.farthest_mm > start_mm:
-                self._state.hand_on(camera, turn.now_ns)
+                hand_on(self._state, camera, turn.now_ns)
                 why = why_absent(self._state, camera, turn.now_ns)
                 turn.events.append(coil.miss(camera, start_mm, coil.farthest_mm, why, is_estimated=coil.is_estimated))
                 coil.absent_mm[camera] = coil.farthest_mm
