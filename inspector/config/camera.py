@@ -106,7 +106,12 @@ class CameraSection(Section, frozen=True):
     ] = 0.0
     station_m: Annotated[
         float,
-        key("Where along the line it looks, metres down the line from a point that you choose.", ge=-10_000, le=10_000),
+        key(
+            "Where along the line it looks, metres down the line from a point that you choose; by it a camera that "
+            "comes late to a coil is one that awaited it, or was dead.",
+            ge=-10_000,
+            le=10_000,
+        ),
     ] = 0.0
     mirror: Annotated[bool, key("Its pictures are mirrored: pixel column 0 is the right end of what it sees.")] = False
     edges: Annotated[
