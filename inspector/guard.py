@@ -70,7 +70,8 @@ class Guard:
     """
 
     def __init__(self, guarded: Socket, limit_bytes: int, all_bytes: int, most: int = MOST_CONNECTIONS) -> None:
-        """`most` connections may be open."""
+        """`most` connections may be open. `guarded` is not bound yet: who comes before its guard is never seen."""
+        assert not guarded.last_endpoint, f"{guarded.last_endpoint!r} is bound: it has been open to anyone"
         self._limit_bytes, self._all_bytes, self._most = limit_bytes, all_bytes, most
         self._looks = 0
         self._connections: dict[int, _Connection] = {}

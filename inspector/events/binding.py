@@ -1,9 +1,13 @@
-"""How both event sockets are bound. The heartbeat in the stream replaces ZeroMQ's own (see `sockets.make`)."""
+"""How the sockets of events and commands are bound, and guarded from the first connection on.
+
+The heartbeat in the stream replaces ZeroMQ's own (see `sockets.make`).
+"""
 
 from __future__ import annotations
 
 import zmq
 
+from inspector.guard import MOST_CONNECTIONS, Guard
 from inspector.sockets import Curve, Socket, bind, make
 
 REQUEST_BYTES = 4096
@@ -20,20 +24,28 @@ def bound(
     address: str,
     key: str,
     *,
+    unfinished: tuple[int, int],
+    most: int = MOST_CONNECTIONS,
     queue: int,
     answers: int = 0,
     curve: Curve | None = None,
-) -> tuple[Socket, str]:
-    """Return a socket of `kind`, bound to the configuration's `key`, and its full address.
+) -> tuple[Socket, Guard, str]:
+    """Return a socket of `kind`, bound to the configuration's `key`, its guard, and its full address.
 
-    `queue` messages wait for each peer, `answers` on their way out, where that differs.
+    One of its `most` connections, and all together, may send `unfinished` bytes without completing a message. `queue`
+    messages wait for each peer, `answers` on their way out, where that differs.
 
     `curve` are its keys; None: it takes none.
 
     Raises: SocketError.
     """
     socket = make(context, kind, queue=queue, answers=answers, linger_ms=LINGER_MS, most_bytes=PART_BYTES, curve=curve)
-    return socket, bind(socket, address, key)
+    guard = Guard(socket, *unfinished, most)
+    try:
+        return socket, guard, bind(socket, address, key)
+    except BaseException:
+        guard.close()
+        raise
 
 
 def unreadable(request: list[bytes]) -> str:

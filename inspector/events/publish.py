@@ -21,7 +21,7 @@ import zmq
 from inspector.access.door import Door
 from inspector.events.binding import LINGER_MS, bound
 from inspector.events.subscriptions import Subscriptions
-from inspector.guard import Ended, Guard
+from inspector.guard import Ended
 from inspector.signals import Flag
 from inspector.sockets import release, send_to_all
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # the client keeps its sockets as these are kept, and has no 
     from inspector.events.message import Message
     from inspector.events.resume import JournalPosition
 
-SUBSCRIPTION_BYTES, ALL_SUBSCRIPTION_BYTES = 2**18, 2**19
+SUBSCRIPTION_BYTES = 2**18, 2**19
 """Far more than a subscriber, and all of them together, ever have to send; the pings of foreign ones are in it."""
 MOST_SUBSCRIBERS = 64
 """When one of them leaves, libzmq looks through all topics of all."""
@@ -68,11 +68,17 @@ class Publisher:
         """
         self._journal, self._door = journal, door or Door("events")
         self._lost = self._door.lost
-        curve = self._door.curve
-        self._events, self.address = bound(
-            context, zmq.XPUB, bind, "events.bind", queue=WAITING_CHANGES, answers=hwm, curve=curve
+        self._events, self._guard, self.address = bound(
+            context,
+            zmq.XPUB,
+            bind,
+            "events.bind",
+            unfinished=SUBSCRIPTION_BYTES,
+            most=MOST_SUBSCRIBERS,
+            queue=WAITING_CHANGES,
+            answers=hwm,
+            curve=self._door.curve,
         )
-        self._guard = Guard(self._events, SUBSCRIPTION_BYTES, ALL_SUBSCRIPTION_BYTES, MOST_SUBSCRIBERS)
         self._subscriptions = Subscriptions()
         self._on_full = on_full
         self._outbox: SimpleQueue[Message | None] = SimpleQueue()

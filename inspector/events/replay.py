@@ -22,7 +22,6 @@ import zmq
 from inspector.access.door import Door
 from inspector.errors import JournalError
 from inspector.events.binding import bound, unreadable
-from inspector.guard import Guard
 from inspector.records.envelope import ReplayHead, ReplayRequest
 from inspector.signals import Flag
 from inspector.sockets import release
@@ -34,7 +33,7 @@ log = logging.getLogger("inspector")
 
 ENVELOPE_PARTS = 3  # identity; and from a REQ its request's id, where it numbers them, and an empty part
 WAITING_ANSWERS = 4  # for one asker; a fifth is dropped and must be asked for again
-UNFINISHED_BYTES, ALL_UNFINISHED_BYTES = 2**16, 2**20
+UNFINISHED_BYTES = 2**16, 2**20
 """The most that an asker, and all of them together, may send without completing a request: an empty part of two bytes
 takes 64 of memory."""
 PAUSE = 3.0
@@ -58,9 +57,14 @@ class Replays:
         self._journal, self._door = journal, door or Door("replay")
         self._decode = msgspec.json.Decoder(ReplayRequest).decode
         self._encode = msgspec.json.Encoder().encode
-        curve = self._door.curve
-        self._socket, self.address = bound(
-            context, zmq.ROUTER, bind, "events.replay_bind", queue=WAITING_ANSWERS, curve=curve
+        self._socket, self._guard, self.address = bound(
+            context,
+            zmq.ROUTER,
+            bind,
+            "events.replay_bind",
+            unfinished=UNFINISHED_BYTES,
+            queue=WAITING_ANSWERS,
+            curve=self._door.curve,
         )
         self._closing = Flag()
         self._thread = threading.Thread(target=self._serve, name="replay", daemon=True)
@@ -72,23 +76,22 @@ class Replays:
         self._thread.join()
 
     def _serve(self) -> None:
-        guard = Guard(self._socket, UNFINISHED_BYTES, ALL_UNFINISHED_BYTES)
         try:
             while not self._closing.is_set():
-                completed = {self._take(guard)} if self._socket.poll(LOOK_MS) else set()
-                self._door.follow(guard.look(completed))
+                completed = {self._take()} if self._socket.poll(LOOK_MS) else set()
+                self._door.follow(self._guard.look(completed))
         finally:  # left open it would keep the process from ending
-            guard.close()
+            self._guard.close()
             self._socket.close()
             release(self.address)
 
-    def _take(self, guard: Guard) -> int:
+    def _take(self) -> int:
         """Answer the next request; return the file descriptor that it came from."""
         began_s = time.thread_time()
         frames = self._socket.recv_multipart(copy=False)
         number = int(frames[-1].get(zmq.SRCFD))
         if self._door.is_keyed and self._door.caller(frames[-1]) is None:
-            guard.end(number)
+            self._guard.end(number)
         else:
             self._reply([frame.bytes for frame in frames])
         time.sleep(PAUSE * (time.thread_time() - began_s))

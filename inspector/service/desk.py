@@ -26,7 +26,6 @@ import zmq
 from inspector.access.door import Door
 from inspector.commands import ADDRESS
 from inspector.events.binding import bound, unreadable
-from inspector.guard import Guard
 from inspector.records.commands import Acknowledge, Answer, Asked, Command, Order
 from inspector.records.events import Data
 from inspector.records.stages import Findings
@@ -40,7 +39,7 @@ log = logging.getLogger("inspector")
 ENVELOPE_PARTS = 3  # identity; and from a REQ its request's id, where it numbers them, and an empty part
 MOST_WAITING = 64
 """Commands under way at once; people type few."""
-UNFINISHED_BYTES, ALL_UNFINISHED_BYTES = 2**16, 2**20
+UNFINISHED_BYTES = 2**16, 2**20
 """The most that an asker, and all of them together, may send without completing a command: an empty part of two bytes
 takes 64 of memory."""
 QUEUE_ANSWERS = 16
@@ -85,9 +84,14 @@ class Desk:
         """Who waits for an answer: of the desk's thread alone."""
         self._answers: SimpleQueue[tuple[int, Answer]] = SimpleQueue()
         self._closing = Flag()
-        address, curve = section.bind or own, self._door.curve
-        self._socket, self.address = bound(
-            context, zmq.ROUTER, address, "commands.bind", queue=QUEUE_ANSWERS, curve=curve
+        self._socket, self._guard, self.address = bound(
+            context,
+            zmq.ROUTER,
+            section.bind or own,
+            "commands.bind",
+            unfinished=UNFINISHED_BYTES,
+            queue=QUEUE_ANSWERS,
+            curve=self._door.curve,
         )
         if not section.bind:
             self._share()
@@ -157,33 +161,32 @@ class Desk:
     # --- the socket -----------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        guard = Guard(self._socket, UNFINISHED_BYTES, ALL_UNFINISHED_BYTES)
         try:
             while not self._closing.is_set():
-                completed = {self._receive(guard)} if self._socket.poll(LOOK_MS) else set()
+                completed = {self._receive()} if self._socket.poll(LOOK_MS) else set()
                 self._send_answers()
-                self._door.follow(guard.look(completed))
-            self._refuse_rest(guard)
+                self._door.follow(self._guard.look(completed))
+            self._refuse_rest()
         finally:  # left open it would keep the process from ending
-            guard.close()
+            self._guard.close()
             self._socket.close()
             release(self.address)
 
-    def _refuse_rest(self, guard: Guard) -> None:
+    def _refuse_rest(self) -> None:
         """Send what answers there are, and tell everybody else that the inspector stops."""
         self._send_answers()
         until_s = time.monotonic() + LAST_S
         while self._socket.poll(0) and time.monotonic() < until_s:
-            self._receive(guard)
+            self._receive()
         for envelope in self._waiting.values():
             self._send(envelope, _refusal("the inspector stopped before it was carried out."))
 
-    def _receive(self, guard: Guard) -> int:
+    def _receive(self) -> int:
         """Take the next message; return the file descriptor that it came from."""
         frames = self._socket.recv_multipart(copy=False)
         number = int(frames[-1].get(zmq.SRCFD))
         if self._door.is_keyed and self._door.caller(frames[-1]) is None:
-            guard.end(number)
+            self._guard.end(number)
         else:
             self._take([frame.bytes for frame in frames])
         return number

@@ -15,6 +15,7 @@ import zmq
 
 from inspector import sockets
 from inspector.errors import SocketError
+from inspector.events import binding
 from inspector.guard import Ended, Guard
 from inspector.sockets import Socket
 from tests import zmtp
@@ -198,6 +199,21 @@ def test_whole_messages_are_never_cut(opened: Open) -> None:
     camera.close()
     wait_for(lambda: any(not ended.cut for ended in guard.look(set())))
     guard.close()
+
+
+def test_who_comes_at_once_is_guarded(opened: Open) -> None:
+    """Whoever connects the moment a socket is bound is among the connections; a guard that comes later is refused."""
+    pull = opened(zmq.PULL)
+    router, guard, address = binding.bound(
+        pull.context, zmq.ROUTER, "tcp://127.0.0.1:*", "key", unfinished=(9, 99), queue=1
+    )
+    with zmtp.connect(int(address.rpartition(":")[2]), b"DEALER"):
+        wait_for(lambda: guard.look(set()) == [] and len(guard) == 1)
+    guard.close()
+    router.close()
+    sockets.bind(pull, "tcp://127.0.0.1:*", "intake.bind")
+    with pytest.raises(AssertionError, match="is bound"):
+        Guard(pull, LIMIT_BYTES, ALL_BYTES)
 
 
 def test_shut(opened: Open) -> None:
