@@ -64,14 +64,15 @@ class Connection(H11Protocol):
         self._moved()
         super().pause_writing()
 
-    def owes_request(self) -> bool:
-        """Whether it has nothing to wait for: the request is not whole, or was answered."""
-        is_whole = self.cycle is not None and not (self.cycle.more_body or self.cycle.response_complete)
-        return not (is_whole or self.transport.is_closing())
+    def rank(self) -> int | None:
+        """Who makes room first: 0 has nothing to wait for, as its request is not whole or was answered.
 
-    def owes_reading(self) -> bool:
-        """Whether it does not take what it asked for as fast as it comes."""
-        return self.flow.write_paused or self.transport.is_closing()
+        1 does not take what it asked for as fast as it comes. None stays.
+        """
+        is_whole = self.cycle is not None and not (self.cycle.more_body or self.cycle.response_complete)
+        if not (is_whole or self.transport.is_closing()):
+            return 0
+        return 1 if self.flow.write_paused or self.transport.is_closing() else None
 
     def _moved(self) -> None:
         self._since_s, self._taken_bytes = self.loop.time(), taken_bytes(self.transport)
@@ -79,7 +80,7 @@ class Connection(H11Protocol):
     def _look(self) -> None:
         if self.cycle is not None and taken_bytes(self.transport) > self._taken_bytes:
             self._moved()
-        elif (self.owes_request() or self.owes_reading()) and self.loop.time() - self._since_s >= PATIENCE_S:
+        elif self.rank() is not None and self.loop.time() - self._since_s >= PATIENCE_S:
             self._end()
             return
         self._timer = self.loop.call_later(LOOK_S, self._look)
@@ -90,12 +91,13 @@ class Connection(H11Protocol):
             return
         if (too_many := len(self.connections) - most + 1) > 0:
             held = [kept for kept in self.connections if isinstance(kept, Connection) and kept is not self]
-            owing = [kept for kept in held if kept.owes_request() or kept.owes_reading()]
-            owing.sort(key=lambda kept: (not kept.owes_request(), kept._since_s))
-            for oldest in owing[:too_many]:
+            held.sort(key=lambda kept: kept._since_s)
+            for oldest in [kept for rank in (0, 1) for kept in held if kept.rank() == rank][:too_many]:
                 oldest._end()
         is_full = len(self.connections) >= most
-        self.limit_concurrency = 0 if is_full else 2 * most  # by uvicorn's count, which has what ends just now, too
+        # With this number of connections or tasks uvicorn answers 503. Tasks end later than their connections: those of
+        # the ones that have just made room must not have the newcomer refused.
+        self.limit_concurrency = 0 if is_full else 2 * most
 
     def _end(self) -> None:
         self.connections.discard(self)  # it counts no more, though its end is reported later
