@@ -14,7 +14,6 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
@@ -124,7 +123,7 @@ class Review:
         watch, who = watch_of(self._watches, request), request.state.who
         asked = _read(await read_json(request), Labels)
         orders = [_order(item, asked, who.name or asked.operator) for item in asked.items]
-        give = partial(_give, watch, unanswered=[])
+        give = Labelling(watch).give
         done = await asyncio.gather(*(run_sync(give, order, limiter=watch.turns.labels) for order in orders))
         return answered(done, 200 if all(given.is_done for given in done) else 409)
 
@@ -167,29 +166,36 @@ class Review:
         return FileResponse(self._made[1], media_type="application/zip", filename=self._made[1].name)
 
 
-def _give(watch: Watch, order: Relabel, unanswered: list[NoAnswer]) -> Given:
-    """Give a label. Where one of its request had no answer, and the line gives no sign, the others are not given."""
-    line = watch.line
-    try:
-        if unanswered and not watch.is_answering():
-            raise NoAnswer(f"line {line.name} does not answer; nothing was done. Label again once it does.")
-        answer = ask(line.commands, order, WAIT_S, key=line.key)
-        is_done, message = answer.is_done, answer.message
-    except InspectorError as error:
-        if isinstance(error, NoAnswer):
-            unanswered.append(error)
-        is_done, message = False, str(error)
-    tile = gallery.one(line.archive, order.coil, order.defect) if line.archive else None
-    stands = tile.label.time if tile and tile.label else ""
-    return Given(
-        coil=order.coil,
-        defect=order.defect,
-        is_done=is_done,
-        is_conflict=not is_done and tile is not None and stands != order.seen,
-        wanted=order.label,
-        message=message,
-        tile=tile,
-    )
+class Labelling:
+    """Gives the labels of one request, from any thread."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._is_unanswered = False
+        """One had no answer: the others are not given unless the line gives a sign."""
+
+    def give(self, order: Relabel) -> Given:
+        """Give one of them."""
+        line = self._watch.line
+        try:
+            if self._is_unanswered and not self._watch.is_answering():
+                raise NoAnswer(f"line {line.name} does not answer; nothing was done. Label again once it does.")
+            answer = ask(line.commands, order, WAIT_S, key=line.key)
+            is_done, message = answer.is_done, answer.message
+        except InspectorError as error:
+            self._is_unanswered |= isinstance(error, NoAnswer)
+            is_done, message = False, str(error)
+        tile = gallery.one(line.archive, order.coil, order.defect) if line.archive else None
+        stands = tile.label.time if tile and tile.label else ""
+        return Given(
+            coil=order.coil,
+            defect=order.defect,
+            is_done=is_done,
+            is_conflict=not is_done and tile is not None and stands != order.seen,
+            wanted=order.label,
+            message=message,
+            tile=tile,
+        )
 
 
 def _order(item: ReviewItem, asked: Labels, operator: str) -> Relabel:

@@ -31,8 +31,15 @@ BOX = Extent(start_mm=2.0, end_mm=42.0, left_mm=3.0, right_mm=53.0, area_mm2=200
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
+    """An archive with three defects."""
+    opened = filled(tmp_path)
+    yield opened
+    opened.close()
+
+
+def filled(folder: Path) -> Store:
     """An archive with three defects, of the first of which it has two crops."""
-    opened = Store(ArchiveSection(path=str(tmp_path / "archive")), "l", lambda: datetime.now(UTC))
+    opened = Store(ArchiveSection(path=str(folder / "archive")), "l", lambda: datetime.now(UTC))
     for number, confidence in enumerate((0.9, 0.5, 0.7)):
         defect = any_defect(id=name(number), coil="C/1", name="dark", confidence=confidence)
         for place in range(2 if number == 0 else 1):
@@ -40,8 +47,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
             seen = msgspec.structs.replace(inspected(header(number), SEEN), distance=DISTANCES[number])
             draft = Draft(crop, seen, Placed("C/1", "top", 1000.0))
             opened.add(entry(draft, defect, place, lambda piece: piece))
-    yield opened
-    opened.close()
+    return opened
 
 
 def name(number: int) -> str:
