@@ -43,7 +43,7 @@ PARTS = "SELECT key FROM entry WHERE kind = 'defect' AND coil = ? AND state > 0 
 FOUND = "FROM entry AS found CROSS JOIN event ON event.seq = found.seq"
 """From the index to the events, never the other way round."""
 COILS = f"SELECT event.seq, payload {FOUND} WHERE kind = 'coil' ORDER BY event.seq"
-OTHERS = f"SELECT payload {FOUND} WHERE coil = ? AND kind = ? AND found.seq BETWEEN ? AND ? ORDER BY event.seq"
+OTHERS = f"SELECT payload {FOUND} WHERE kind = ? AND coil = ? AND found.seq BETWEEN ? AND ? ORDER BY event.seq"
 OF_KIND = f"SELECT payload {FOUND} WHERE kind = ? AND found.seq > ? ORDER BY event.seq"
 RECORDED = """SELECT seq, topic, payload FROM event
 WHERE seq BETWEEN ?1 AND ?2 AND substr(topic, 1, length(?3)) = ?3 ORDER BY seq"""
@@ -258,13 +258,7 @@ class History:
 
     def events(self, passage: Passage, kind: type[T]) -> Iterator[tuple[Event, T]]:
         """Yield a coil's events of a kind, in order, each with its data."""
-        tag: str = kind.__struct_config__.tag  # type: ignore[attr-defined]
-        assert kind is not Defect, "defects are asked for by `defects`"
-        asked = (passage.coil, tag, passage.first_seq, passage.last_seq)
-        for (payload,) in self._rows(OTHERS, asked):
-            event = self._event(payload)
-            if isinstance(event.data, kind):
-                yield event, event.data
+        return self._of_kind(kind, OTHERS, passage.coil, passage.first_seq, passage.last_seq)
 
     def records(self, passage: Passage) -> list[CoilRecord]:
         """Return what was recorded of a coil, in order: its record may come when another of its name has begun."""
@@ -275,9 +269,12 @@ class History:
 
     def of_kind(self, kind: type[T], after_seq: int = 0) -> Iterator[tuple[Event, T]]:
         """Yield all events of a kind behind one of them, in order, each with its data."""
+        return self._of_kind(kind, OF_KIND, after_seq)
+
+    def _of_kind(self, kind: type[T], query: str, *asked: str | int) -> Iterator[tuple[Event, T]]:
         tag: str = kind.__struct_config__.tag  # type: ignore[attr-defined]
         assert kind is not Defect, "defects are asked for by `defects`"
-        for (payload,) in self._rows(OF_KIND, (tag, after_seq)):
+        for (payload,) in self._rows(query, (tag, *asked)):
             event = self._event(payload)
             if isinstance(event.data, kind):
                 yield event, event.data
