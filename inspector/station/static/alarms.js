@@ -3,7 +3,8 @@
 import { Announced } from "./announced.js";
 import { command } from "./ask.js";
 import { nowMs } from "./clock.js";
-import { byId, el, facts } from "./dom.js";
+import { byId, el } from "./dom.js";
+import { facts } from "./facts.js";
 import { isUnanswered, sorted } from "./fold.js";
 import { prioritySign } from "./shapes.js";
 import { sentence } from "./sentences.js";

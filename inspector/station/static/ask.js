@@ -1,6 +1,7 @@
 // Questions to the station, and commands to the line: with the name of who gives them, and the line's own answer.
 
-import { byId, facts, toast } from "./dom.js";
+import { byId, toast } from "./dom.js";
+import { facts } from "./facts.js";
 import { date, t, time } from "./words.js";
 
 export const address = (path, values = {}) => `${path}?${new URLSearchParams({ line: facts.line, ...values })}`;

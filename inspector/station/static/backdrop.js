@@ -1,7 +1,8 @@
 // The archive's picture of the strip, drawn behind what lies on it: tiles, each where it was seen and nowhere else.
 
 import { address } from "./ask.js";
-import { el, facts } from "./dom.js";
+import { el } from "./dom.js";
+import { facts } from "./facts.js";
 import { gaps } from "./gaps.js";
 
 const STEEL = "#e8ebee", DOT = "#8d959d", SHADE = .5, MOST = 300, SOON_MS = 120, LARGE_PX = 4e6;

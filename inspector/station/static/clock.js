@@ -1,6 +1,7 @@
 // What time it is at the station: a screen's own clock may be wrong by hours. Pure, but for that clock.
 
-const facts = typeof document === "undefined" ? {} : JSON.parse(document.getElementById("facts")?.textContent ?? "{}");
+import { facts } from "./facts.js";
+
 let ahead = 0;
 
 // At the station it is `utc` now.

@@ -6,7 +6,8 @@ import { fail, illustrate, redraw, show, strip } from "/static/coil/page.js";
 import { address, ask, command, rememberOperator } from "./ask.js";
 import { Backdrop, chooser, dottedSign } from "./backdrop.js";
 import { nowUtc } from "./clock.js";
-import { byId, el, facts } from "./dom.js";
+import { byId, el } from "./dom.js";
+import { catalogue, facts } from "./facts.js";
 import { picture } from "./picture.js";
 import { reach, shell } from "./shell.js";
 import { metres, mm } from "./units.js";
@@ -25,7 +26,7 @@ async function load() {
   byId("newer").href = address("/coil", { coil: name });
   document.title = `${name} ${facts.line}`;
   const packed = async (part) => (await ask("/api/coil", { stamp: page.stamp, part })).arrayBuffer();
-  await show({ meta: { ...page.meta, units: facts.units, words: JSON.parse(byId("words").textContent) }, packed }, picked, backdrop(page.record));
+  await show({ meta: { ...page.meta, units: facts.units, words: catalogue }, packed }, picked, backdrop(page.record));
   legend();
   if (page.record.is_partial) asOf();
   const crops = await (await ask("/api/coil", { stamp: page.stamp, part: "pictures" })).json();

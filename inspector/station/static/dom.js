@@ -1,7 +1,6 @@
-// Nodes, and what the page was given.
+// Nodes of the page.
 
 export const byId = (id) => document.getElementById(id);
-export const facts = JSON.parse(byId("facts").textContent);
 
 export function el(name, properties = {}, ...children) {
   const node = document.createElement(name);

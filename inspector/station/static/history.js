@@ -2,7 +2,8 @@
 
 import { colourOf } from "/static/coil/marks.js";
 import { address, ask, Lost } from "./ask.js";
-import { byId, el, facts } from "./dom.js";
+import { byId, el } from "./dom.js";
+import { facts } from "./facts.js";
 import { dash, lines, spark, stack } from "./plot.js";
 import { prioritySign } from "./shapes.js";
 import { reach, shell } from "./shell.js";

@@ -2,7 +2,8 @@
 
 import { colourOf } from "/static/coil/marks.js";
 import { address, ask, give, LABELS_MS, LONG_MS, Lost, rememberOperator, whoAsks } from "./ask.js";
-import { byId, el, facts, toast } from "./dom.js";
+import { byId, el, toast } from "./dom.js";
+import { facts } from "./facts.js";
 import { inParts, Pick, undoing, unsettled } from "./pick.js";
 import { picture } from "./picture.js";
 import { reach, shell } from "./shell.js";

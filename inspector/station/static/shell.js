@@ -2,7 +2,8 @@
 
 import { Lost } from "./ask.js";
 import { nowUtc } from "./clock.js";
-import { byId, facts } from "./dom.js";
+import { byId } from "./dom.js";
+import { facts } from "./facts.js";
 import { date, t, time } from "./words.js";
 
 export function banner(words, since = "") {

@@ -1,8 +1,8 @@
 // Lengths as the reader wants them: millimetres and metres, or inches and feet. Pure, but for how numbers are written.
 
+import { facts } from "./facts.js";
 import { number } from "./words.js";
 
-const facts = typeof document === "undefined" ? {} : JSON.parse(document.getElementById("facts")?.textContent ?? "{}");
 const MM_PER_INCH = 25.4, MM_PER_FOOT = 304.8;
 
 // A value and its unit, with a digit more in the larger unit.

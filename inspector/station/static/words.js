@@ -1,6 +1,7 @@
 // Words from the page's catalogue, numbers and times as the reader writes them.
 
-const catalogue = typeof document === "undefined" ? {} : JSON.parse(document.getElementById("words")?.textContent ?? "{}");
+import { catalogue, facts } from "./facts.js";
+
 const language = typeof document === "undefined" ? "en-GB" : spoken(document.documentElement.lang);
 
 // The reader's own way of writing the page's language, like en-GB or de-CH.
@@ -21,7 +22,7 @@ export function number(value, digits = 0) {
 }
 
 // The mill's time zone, where the station has one.
-const zone = typeof document === "undefined" ? undefined : JSON.parse(document.getElementById("facts")?.textContent ?? "{}").zone || undefined;
+const zone = facts.zone || undefined;
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: zone });
 const day = new Intl.DateTimeFormat(language, { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone });
 const ofYear = new Intl.DateTimeFormat(language, { day: "2-digit", month: "2-digit", timeZone: "UTC" });
