@@ -7,9 +7,7 @@ let ahead = 0;
 // At the station it is `utc` now.
 export function setClock(utc) { ahead = Date.parse(utc) - Date.now() || 0; }
 
-// When it was at the station as this screen's clock had `ms`.
-export const atStation = (ms) => ms + ahead;
-export const nowMs = () => atStation(Date.now());
+export const nowMs = () => Date.now() + ahead;
 export const nowUtc = () => new Date(nowMs()).toISOString();
 
 setClock(facts.utc);

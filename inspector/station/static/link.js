@@ -1,5 +1,7 @@
 // The stream from the station: events in order, each once, and a lost connection reported within three seconds.
 
+import { nowMs } from "./clock.js";
+
 const SILENT_MS = 2500;                 // the station gives a sign each second
 const AGAIN_MS = 1000;
 
@@ -16,7 +18,7 @@ function isBehind(number, last) {
 }
 
 export class Link {
-  // `receive(kind, data)` gets each message; `change(isLost, since)` each loss and return.
+  // `receive(kind, data)` gets each message; `change(isLost, since)` each loss, since when by the station's clock, and return.
   constructor(address, receive, change) {
     this.address = address; this.receive = receive; this.change = change;
     this.last = ""; this.received = this.opened = performance.now(); this.isLost = false;
@@ -51,7 +53,7 @@ export class Link {
 
   look() {
     const now = performance.now(), silent = now - this.received;   // whatever becomes of the screen's clock
-    if (!this.isLost && silent > SILENT_MS) { this.isLost = true; this.change(true, Date.now() - silent); }
+    if (!this.isLost && silent > SILENT_MS) { this.isLost = true; this.change(true, nowMs() - silent); }
     // a connection that hangs without an end: a cable, a proxy
     if (Math.min(silent, now - this.opened) > 4 * SILENT_MS) { this.source.close(); this.open(); }
   }

@@ -4,7 +4,7 @@ import { sign } from "/static/coil/marks.js";
 import { Alarms, hearable } from "./alarms.js";
 import { address, rememberOperator } from "./ask.js";
 import { Backdrop, chooser as backdropChooser, dottedSign, isOn } from "./backdrop.js";
-import { atStation, nowMs, setClock } from "./clock.js";
+import { nowMs, setClock } from "./clock.js";
 import { byId, el } from "./dom.js";
 import { facts } from "./facts.js";
 import { Fold, gravest } from "./fold.js";
@@ -176,6 +176,6 @@ byId("sound").checked = localStorage.getItem("sound") === "1";
 byId("sound").addEventListener("change", () => localStorage.setItem("sound", byId("sound").checked ? "1" : "0"));
 hearable(byId("sound"), byId("sound-hint"));
 strips.onPick = (coil, defect) => location.assign(address("/coil", { coil: coil.name, defect: defect.id }));
-const link = new Link(address("/api/stream"), receive, (gone, since) => { isLost = gone ? atStation(since) : 0; report(); if (now) cameras(); isDue = true; });
+const link = new Link(address("/api/stream"), receive, (gone, since) => { isLost = gone ? since : 0; report(); if (now) cameras(); isDue = true; });
 requestAnimationFrame(frame);
 window.station = { fold, reached, strips, link };   // for whoever looks from outside: tests, a console

@@ -16,6 +16,7 @@ globalThis.EventSource = class {
   close() { this.readyState = 2; }
   send(kind, lastEventId = "") { this.takers.get(kind)({ lastEventId, data: `"${lastEventId}"` }); }
 };
+const { setClock } = await import(new URL("../../../inspector/station/static/clock.js", import.meta.url));
 const { Link } = await import(new URL("../../../inspector/station/static/link.js", import.meta.url));
 
 const linked = () => {
@@ -53,4 +54,14 @@ test("a connection that hangs is opened again each ten seconds, however seldom t
     for (const s of [4, 8.7, 10.9, 19.8, 21.3]) { performance.now = () => began + 1000 * s; link.look(); }
     assert.equal(opened.length, 3);
   } finally { performance.now = clock; }
+});
+
+test("since when the station is silent is said by its own clock", (run) => {
+  let ms = 0;
+  run.mock.method(performance, "now", () => ms);
+  run.mock.method(Date, "now", () => Date.parse("2026-11-29T15:00:00Z"));
+  const changes = [], link = new Link("/api/stream?line=l", () => {}, (...change) => changes.push(change));
+  setClock("2026-11-29T16:00:00Z");
+  ms = 2600; link.look(); link.look(); opened.at(-1).send("now");
+  assert.deepEqual(changes, [[true, Date.parse("2026-11-29T15:59:57.400Z")], [false, 0]]);
 });
