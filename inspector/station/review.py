@@ -35,15 +35,14 @@ from inspector.station import gallery
 from inspector.station.api import answered, read_json, watch_of
 from inspector.station.gallery import Gallery, GalleryQuery, GalleryTile
 from inspector.station.opinions import OpinionReader
+from inspector.station.turns import MOST_AT_ONCE, WAIT_S
 from inspector.station.watch import Watch
 
 T = TypeVar("T")
-MOST_SHOWN, MOST_AT_ONCE = 300, 32
-"""Tiles in an answer; labels in a request: of more the page makes several."""
+MOST_SHOWN = 300
+"""Tiles in an answer."""
 LONGEST = 12
 """Digits of a tile's place."""
-WAIT_S = 15.0
-"""How long a label may wait for the line: it writes one at a time."""
 
 
 class ReviewItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,8 +9,8 @@ export const address = (path, values = {}) => `${path}?${new URLSearchParams({ l
 // What is asked waits in the browser while its other pages hold all connections that it opens to one station: it is given up
 // then, and never sent later. Longer than a line may take to answer.
 const PATIENCE_MS = 20_000;
-// The same for a request of labels, of which the line writes one at a time; for what takes minutes.
-export const LABELS_MS = 90_000, LONG_MS = 600_000;
+// The same for what takes minutes.
+export const LONG_MS = 600_000;
 
 // The station does not answer at all: its words are the page's, not the browser's.
 export class Lost extends Error {}

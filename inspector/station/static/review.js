@@ -1,7 +1,7 @@
 // The review: many defects at once, a key for each class. What a tile shows after a label is what stands in the archive.
 
 import { colourOf } from "/static/coil/marks.js";
-import { address, ask, give, LABELS_MS, LONG_MS, Lost, rememberOperator, whoAsks } from "./ask.js";
+import { address, ask, give, LONG_MS, Lost, rememberOperator, whoAsks } from "./ask.js";
 import { byId, el, toast } from "./dom.js";
 import { facts } from "./facts.js";
 import { inParts, Pick, undoing, unsettled } from "./pick.js";
@@ -82,7 +82,7 @@ async function send(items, label) {
   const operator = whoAsks(), done = [];
   if (!operator) return [];
   for (const part of inParts(items, AT_ONCE)) {
-    const given = await give("/api/relabel", { operator, label, items: part }, LABELS_MS);
+    const given = await give("/api/relabel", { operator, label, items: part }, facts.labels_ms);
     if (!Array.isArray(given)) { if (given) toast(given.error, true); break; }
     take(given); done.push(...given);
     if (items.length > AT_ONCE) toast(t("done_of", { done: done.length, count: items.length }));

@@ -25,7 +25,7 @@ from inspector.station.access import Who
 from inspector.station.api import Api
 from inspector.station.coil_api import CoilApi
 from inspector.station.review import Review
-from inspector.station.turns import LABELS
+from inspector.station.turns import LABELS, MOST_AT_ONCE
 from inspector.station.watch import Watch
 from tests.coil_journals import new_journal
 from tests.inspector.station.test_watch import LINE
@@ -128,12 +128,12 @@ def test_a_line_that_does_not_answer_holds_up_no_other(
 def test_labels_do_not_each_wait_for_a_line_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once one of a request had no answer, those whose turn comes later are not given, and say so."""
     monkeypatch.setattr(review, "WAIT_S", 0.01)
-    order = {**LABEL, "items": ITEMS * review.MOST_AT_ONCE}
+    order = {**LABEL, "items": ITEMS * MOST_AT_ONCE}
     answer = asyncio.run(call(handlers(tmp_path)["relabel"], request("away", order)))
     messages = [given["message"] for given in msgspec.json.decode(answer.body)]
     left = [message for message in messages if message.startswith("line away does not answer; nothing was done.")]
     assert answer.status_code == 409 and "nobody listens there" in messages[0]
-    assert len(left) >= review.MOST_AT_ONCE - LABELS
+    assert len(left) >= MOST_AT_ONCE - LABELS
 
 
 @pytest.mark.parametrize("word", ["gallery", "crops"])
