@@ -1,4 +1,4 @@
-// How often the horn sounds. Run by test_scripts.py: node --test.
+// How often the horn sounds. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,4 @@
-// What time it is at the station. Run by test_scripts.py: node --test.
+// What time it is at the station. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

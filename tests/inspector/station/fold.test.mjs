@@ -1,4 +1,4 @@
-// The pure modules of the live page. Run by test_scripts.py: node --test.
+// The pure modules of the live page. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

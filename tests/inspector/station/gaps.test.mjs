@@ -1,4 +1,4 @@
-// Gaps of the strip's picture. Run by test_scripts.py: node --test.
+// Gaps of the strip's picture. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

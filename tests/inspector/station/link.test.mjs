@@ -1,4 +1,4 @@
-// The stream's connections, with a browser of our own. Run by test_scripts.py: node --test.
+// The stream's connections, with a browser of our own. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,4 @@
-// The strip is drawn once a stretch, and then copied. Run by test_scripts.py: node --test.
+// The strip is drawn once a stretch, and then copied. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

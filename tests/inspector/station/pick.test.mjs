@@ -1,4 +1,4 @@
-// What is chosen in the review, and what takes it back. Run by test_scripts.py: node --test.
+// What is chosen in the review, and what takes it back. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,4 @@
-// Words that do not lie upon each other. Run by test_scripts.py: node --test.
+// Words that do not lie upon each other. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,4 @@
-// Which coil a camera is over. Run by test_scripts.py: node --test.
+// Which coil a camera is over. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

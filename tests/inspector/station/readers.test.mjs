@@ -1,4 +1,4 @@
-// What readers of other languages and units are shown. Run by test_scripts.py: node --test.
+// What readers of other languages and units are shown. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Scales of the history's charts. Run by test_scripts.py: node --test.
+// Scales of the history's charts. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

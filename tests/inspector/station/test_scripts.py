@@ -28,6 +28,7 @@ from tests.patience import patience_s
 
 NODE = shutil.which("node")
 HERE = Path(__file__).parent
+TESTS = sorted(HERE.glob("*.test.mjs"))
 STATIC = HERE.parents[2] / "inspector" / "station" / "static"
 LANGUAGES = HERE.parents[2] / "inspector" / "languages"
 MOST_KB = 300
@@ -57,23 +58,29 @@ def sentences() -> Iterator[tuple[str, str]]:
     yield "repeats", "pitted repeats each 1257.0 mm: 1 mark"
 
 
-@pytest.mark.skipif(NODE is None, reason="no Node on this machine (apt install nodejs)")
-def test_the_modules_do_what_they_say(tmp_path: Path) -> None:
-    """Each test of each *.test.mjs passes."""
-    assert NODE
-    (tmp_path / "package.json").write_text('{"type": "module"}')
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All scripts and their tests in one folder, with what the line says."""
+    folder = tmp_path_factory.mktemp("scripts")
+    (folder / "package.json").write_text('{"type": "module"}')
     for script in STATIC.glob("*.js"):
-        shutil.copy(script, tmp_path)
-    (tmp_path / "sentences.json").write_bytes(msgspec.json.encode(list(sentences())))
-    (tmp_path / "german.json").write_bytes(msgspec.json.encode(in_units(languages()["de"], "in")))
-    for path in HERE.glob("*.test.mjs"):
+        shutil.copy(script, folder)
+    (folder / "sentences.json").write_bytes(msgspec.json.encode(list(sentences())))
+    (folder / "german.json").write_bytes(msgspec.json.encode(in_units(languages()["de"], "in")))
+    for path in TESTS:
         tests = path.read_text(encoding="utf-8")
-        (tmp_path / path.name).write_text(tests.replace("../../../inspector/station/static/", "./"), encoding="utf-8")
-    done = subprocess.run(
-        [NODE, "--test", str(tmp_path)], capture_output=True, text=True, check=False, timeout=patience_s()
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "# pass 58" in done.stdout
+        (folder / path.name).write_text(tests.replace("../../../inspector/station/static/", "./"), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node on this machine (apt install nodejs)")
+@pytest.mark.parametrize("name", [path.name for path in TESTS])
+def test_the_modules_do_what_they_say(scripts: Path, name: str) -> None:
+    """Each *.test.mjs holds tests, and each of them passes."""
+    assert NODE
+    command = [NODE, "--test-reporter=tap", name]
+    done = subprocess.run(command, cwd=scripts, capture_output=True, text=True, check=False, timeout=patience_s())
+    assert done.returncode == 0 and re.search(r"^# pass [1-9]", done.stdout, re.M), done.stdout + done.stderr
 
 
 def test_no_page_goes_by_the_screens_own_clock() -> None:

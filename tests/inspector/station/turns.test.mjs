@@ -1,4 +1,4 @@
-// What is typed while a label is on its way. Run by test_scripts.py: node --test.
+// What is typed while a label is on its way. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";

@@ -1,4 +1,4 @@
-// Inches on request. Run by test_scripts.py: node --test.
+// Inches on request. Run by test_scripts.py, with Node.
 
 import assert from "node:assert/strict";
 import test from "node:test";
