@@ -3,9 +3,9 @@
 Laws: on loopback there is no login, and everything is allowed; elsewhere a session names a user, whose role is looked
 up each time: who is removed is out. A session ends with the password that began it, and when its user logs out, copies
 of its cookie too. What changes something carries the session's token in a header, which no other page can know or send
-(CSRF); on loopback the station's own, which is the same over restarts, as sessions are: pages stay open over one. A
-request under a name that is not this station's is refused: a page elsewhere that has its own name point here
-(DNS rebinding) reads nothing.
+(CSRF). On loopback it carries the station's own, which stays the same over restarts, as sessions do: pages stay open
+over one. A request under a name that is not this station's is refused: a page elsewhere that has its own name point
+here (DNS rebinding) reads nothing.
 
 Knows: requests, the users' file. Must not know: what is asked for.
 """
