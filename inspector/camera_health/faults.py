@@ -18,7 +18,6 @@ import numpy as np
 from inspector.camera_health.settings import CameraHealthSection
 from inspector.records.events import CameraFault, Ne107
 from inspector.records.frame import Bytes2D
-from inspector.records.stages import REASONS, End, Reason
 
 STEP_ROWS, STEP_COLUMNS = 16, 16
 """Pixels that are looked at: 1 of 256; of a frame of 1600 x 256 there are 1600."""
@@ -182,23 +181,6 @@ IN_HEADERS: tuple[CameraFault, ...] = ("encoder_standing", "encoder_backwards", 
 
 UNSEEN: Ne107 = "failure"
 """What it makes of a camera that nothing of it comes, or is inspected, after NAMUR NE 107."""
-
-
-def silent(for_s: float, unread: Reason | None) -> str:
-    """The words for a camera that is silent; `unread`: why messages were rejected meanwhile that name no camera."""
-    words = f"has sent nothing for {for_s:.0f} s while others did"
-    return f"{words}; messages that name no camera came, rejected as {_why(unread)}" if unread else words
-
-
-def not_inspected(for_s: float, ends: Mapping[tuple[End, Reason], int]) -> str:
-    """The words for a camera whose frames all ended so, with how many did."""
-    most = sorted(ends.items(), key=lambda item: -item[1])
-    whys = "; ".join(f"{count} {end} as {_why(reason)}" for (end, reason), count in most)
-    return f"sends frames, and none was inspected for {for_s:.0f} s: {whys}"
-
-
-def _why(reason: Reason) -> str:
-    return f"{reason} ({REASONS[reason]})"
 
 
 def _apart(age_s: float) -> str:

@@ -1,10 +1,10 @@
 """How long a fault lasts, camera by camera: raised after enough frames with it, returned after enough without. Pure.
 
 Laws: a fault is raised once and returned once, also over a restart of the inspector. What it costs does not grow with
-the rate: pixels are measured in one frame of four, sharpness in one of sixteen. A line that stands sends no frames, and
-has no fault for that. A frame that is dropped or rejected has come all the same.
+the rate: pixels are measured in one frame of four, sharpness in one of sixteen.
 
-Clocks are passed in.
+Knows: frames, what was learnt from those before; clocks, passed in. Must not know: by what a fault shows, when a camera
+is silent.
 """
 
 from __future__ import annotations
@@ -23,39 +23,28 @@ from inspector.camera_health.faults import (
     FrameFacts,
     Pixels,
     measure,
-    not_inspected,
-    silent,
     tells_detail,
 )
 from inspector.camera_health.settings import CameraHealthSection
 from inspector.camera_health.sharpness import sharpness
+from inspector.camera_health.silence import Silence
 from inspector.camera_health.usual import Learnt, Usual
 from inspector.config.camera import CameraSection
-from inspector.config.motion import RunningTime
 from inspector.images.edge import edges
 from inspector.records.events import NE107, CameraFault, CameraState, CameraStatus, Ne107
 from inspector.records.frame import Bytes2D, Header
-from inspector.records.stages import COMES_AGAIN, Batch, End, Findings, Frame, Loss, Reason
+from inspector.records.stages import Batch, Findings, Frame, Loss
 
 MEASURED = 4
 """Pixels are measured in each fourth frame of a camera: 10 us of a core each."""
 FOCUSED = 16
 """Sharpness is measured in each sixteenth: 25 us of a core each."""
 
-NO_LOSS: tuple[Reason, ...] = (*COMES_AGAIN, "stopping")
-"""Why a frame is not inspected that was, or will be; or that nobody would inspect now."""
-
 
 class _Camera(msgspec.Struct):
     """What is remembered of one camera."""
 
     section: CameraSection
-    seen_ran_ns: int = 0
-    """How long the line had run when its last frame came, inspected or not."""
-    lost: dict[tuple[End, Reason], int] = {}
-    """How its frames ended, and how many, since the last that was inspected."""
-    lost_ran_ns: int = 0
-    """How long the line had run when the first of these came."""
     frames: int = 0
     header: Header | None = None
     pixels: Pixels | None = None
@@ -96,10 +85,7 @@ class CameraHealth:
         """`unix_ahead_ns` is what must be added to the monotonic clock to have UNIX time."""
         self._cameras = {camera.name: _Camera(camera) for camera in cameras}
         self._limits, self._unix_ahead_ns = limits, unix_ahead_ns
-        self._running = RunningTime()
-        """By the frames of all cameras; of a pause counts half of what makes a camera silent at most."""
-        self._unread: tuple[int, Reason | None] = 0, None
-        """How long it had run when the last message came that names no camera of the line, and why it was rejected."""
+        self._silence = Silence(self._cameras, limits)
 
     def __call__(self, batch: Batch, findings: Findings) -> Findings:
         """Look at every frame of a batch, and at what became of the others."""
@@ -112,7 +98,8 @@ class CameraHealth:
                 place += 1
             elif arrival.end != "missing":
                 self._lose(arrival, batch.closed_ns, ahead_ns, events)
-        self._find_silent(events)
+        for name, words in self._silence.silent().items():
+            self._begin(self._cameras[name], "silent", words, events)
         if not events:
             return findings
         return msgspec.structs.replace(findings, events=(*findings.events, *events))
@@ -162,34 +149,24 @@ class CameraHealth:
         if is_measured:
             self._measure(camera, frame.header, batch.picture(place))
         camera.frames += 1
-        self._run(camera, frame.received_ns)
+        self._silence.inspected(frame.header.camera, frame.received_ns)
         look = _look(camera, frame.header, frame.received_ns + ahead_ns, self._limits)
         self._assess(camera, look, FAULTS if is_measured else BETWEEN, events)
-        camera.lost = {}
         self._end(camera, "silent", events)
         self._end(camera, "not_inspected", events)
 
     def _lose(self, loss: Loss, closed_ns: int, ahead_ns: int, events: list[CameraStatus]) -> None:
         """Look at what is known of frames that came and were not inspected."""
+        words = self._silence.lost(loss, closed_ns)
         camera = self._cameras.get(loss.camera)
         if camera is None:
-            self._unread = self._running.ran_ns, loss.reason
             return
-        self._run(camera, loss.received_ns or closed_ns)
         if loss.header is not None:
             look = _look(camera, loss.header, loss.received_ns + ahead_ns, self._limits)
             self._assess(camera, look, IN_HEADERS, events)
         self._end(camera, "silent", events)
-        if loss.reason in NO_LOSS:
-            return
-        if not camera.lost:
-            camera.lost_ran_ns = self._running.ran_ns
-        how = loss.end, loss.reason
-        camera.lost[how] = camera.lost.get(how, 0) + loss.count
-        for_s, limit_s = (self._running.ran_ns - camera.lost_ran_ns) / 1e9, self._limits.silent_s
-        is_long = limit_s and for_s >= limit_s and sum(camera.lost.values()) >= self._limits.frames
-        if is_long and "not_inspected" not in camera.standing:
-            self._turn(camera, "not_inspected", not_inspected(for_s, camera.lost), events)
+        if words:
+            self._begin(camera, "not_inspected", words, events)
 
     def _measure(self, camera: _Camera, header: Header, picture: Bytes2D) -> None:
         """Look at the pixels."""
@@ -234,19 +211,10 @@ class CameraHealth:
             if camera.streaks[name] >= frames:
                 self._turn(camera, name, fault.words(look), events)
 
-    def _run(self, camera: _Camera, came_ns: int) -> None:
-        """Note that a frame of a camera came; where the line stood before it, nobody was silent for so long."""
-        camera.seen_ran_ns = self._running.run_on(came_ns, int(self._limits.silent_s * 1e9) // 2)
-
-    def _find_silent(self, events: list[CameraStatus]) -> None:
-        """Find cameras that sent nothing while others did."""
-        for camera in self._cameras.values():
-            silent_s = (self._running.ran_ns - camera.seen_ran_ns) / 1e9
-            if self._limits.silent_s and silent_s >= self._limits.silent_s and "silent" not in camera.standing:
-                unread_ran_ns, unread = self._unread
-                words = silent(silent_s, unread if unread_ran_ns > camera.seen_ran_ns else None)
-                camera.lost = {}
-                self._turn(camera, "silent", words, events)
+    def _begin(self, camera: _Camera, fault: CameraFault, words: str, events: list[CameraStatus]) -> None:
+        """Raise a fault unless it stands."""
+        if fault not in camera.standing:
+            self._turn(camera, fault, words, events)
 
     def _end(self, camera: _Camera, fault: CameraFault, events: list[CameraStatus]) -> None:
         """Return a fault where it stands."""
