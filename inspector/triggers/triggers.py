@@ -38,7 +38,8 @@ class Target(msgspec.Struct, array_like=True):
     """A defect that a rule waits for."""
 
     rule: str
-    action: str
+    armed_action: str
+    """As it was reported; its rule's until then."""
     defect_id: str
     name: str
     """Class of the defect."""
@@ -55,10 +56,10 @@ class Target(msgspec.Struct, array_like=True):
     is_estimated: bool
     line_mm: float = 0.0
     """Where its begin lies along its camera's line."""
-    is_armed: bool = False
-    """It was reported, at this place."""
-    at_mm: float | None = None
-    """Where the action takes effect, as it was reported; 0.3 did not keep it, nor what follows."""
+    was_armed: bool = False
+    """It was reported, by a state of 0.3, which kept neither where nor what follows: `restore` fills that in."""
+    armed_at_mm: float | None = None
+    """Where the action takes effect, as it was reported; None until then, and since the defect lies elsewhere."""
     is_asked: bool = True
     """Its rule asks for it; one that a reload has changed may again, once more of the defect is seen."""
     area_mm2: float = 1_000_000.0
@@ -68,10 +69,15 @@ class Target(msgspec.Struct, array_like=True):
         """Take in what is known of the defect by now."""
         if abs(defect.start_mm - self.start_mm) > NEAR_MM:
             self.line_mm += defect.start_mm - self.start_mm
-            self.is_armed = False
+            self.armed_at_mm = None
         for name in GROWS:
             setattr(self, name, getattr(defect, name))
         self.is_asked = self.is_asked or rule.meets(defect)
+
+    def is_armed(self, action: str, at_mm: float) -> bool:
+        """Whether it was reported so."""
+        is_there = self.armed_at_mm is not None and abs(at_mm - self.armed_at_mm) <= NEAR_MM
+        return is_there and self.armed_action == action
 
     def meets(self, rule: TriggerSection) -> bool:
         """Whether a rule asks for the defect, as far as it is known."""
@@ -91,7 +97,7 @@ GROWS = ("severity", "start_mm", "end_mm", "left_mm", "right_mm", "is_whole", "a
 
 def _target(rule: TriggerSection, defect: Defect) -> Target:
     facts = {name: getattr(defect, name) for name in (*GROWS, "name", "coil", "side", "camera", "is_estimated")}
-    return Target(rule=rule.name, action=rule.action, defect_id=defect.id, **facts)
+    return Target(rule=rule.name, armed_action=rule.action, defect_id=defect.id, **facts)
 
 
 class _Moment(msgspec.Struct, frozen=True):
@@ -172,6 +178,10 @@ class Triggers:
         Raises: ValueError when it cannot be read.
         """
         self._state = msgspec.json.decode(state, type=_State)
+        for target in self._state.targets:
+            if target.was_armed and target.armed_at_mm is None:
+                target.armed_at_mm = self._at_mm(target)
+            target.was_armed = False
         self._ways.restore(self._state.ways)
         self._state.ways = self._ways.by_camera
 
@@ -245,15 +255,13 @@ class Triggers:
     def _waits(self, target: Target, now_ns: int, events: list[Data]) -> bool:
         """Report what there is to report of a target; return whether it is still waited for."""
         moment, action = self._moment(target, now_ns), self._rules[target.rule].action
-        at_mm = target.start_mm + self._ahead_mm(target)
-        is_there = target.at_mm is None or abs(at_mm - target.at_mm) <= NEAR_MM
+        at_mm = self._at_mm(target)
         waits = moment.state == "armed" and (target.is_asked or not target.is_whole)
         if not (target.is_asked or waits):
             events.append(self._event(target, _Moment("void"), "its rule asks for it no more"))
-        elif target.is_asked and not (waits and target.is_armed and is_there and target.action == action):
-            target.action, target.at_mm, target.is_armed = action, at_mm, True
+        elif target.is_asked and not (waits and target.is_armed(action, at_mm)):
+            target.armed_action, target.armed_at_mm = action, at_mm
             events.append(self._event(target, moment, _words(target, moment, now_ns)))
-        target.at_mm = at_mm if target.at_mm is None else target.at_mm
         if not (waits or target.is_whole):
             self._finish(target.rule, target.defect_id)
         return waits
@@ -289,21 +297,24 @@ class Triggers:
             within_mm=forecast.within_mm(there_ns) if there_ns else 0.0,
         )
 
+    def _at_mm(self, target: Target) -> float:
+        """Where on its coil, or on one behind it, the action takes effect."""
+        return target.start_mm + self._ahead_mm(target)
+
     def _ahead_mm(self, target: Target) -> float:
-        """How far the strip runs from where the defect is seen to where the action takes effect."""
-        rule, camera = self._rules[target.rule], self._cameras.get(target.camera)
-        return M * (rule.position_m - (camera.station_m if camera else 0.0) - rule.before_m)
+        """How far the strip runs from where the defect is seen to where the action takes effect; 0 without a rule."""
+        rule, camera = self._rules.get(target.rule), self._cameras.get(target.camera)
+        return M * (rule.position_m - (camera.station_m if camera else 0.0) - rule.before_m) if rule else 0.0
 
     def _pause_ns(self) -> int:
         """How long it may be until the next call: the longest pause of late."""
         return max((after - before for before, after in pairwise(self._calls)), default=0)
 
     def _event(self, target: Target, moment: _Moment, message: str) -> Trigger:
-        ahead_mm = self._ahead_mm(target) if target.rule in self._rules else 0.0
         return Trigger(
             name=target.rule,
             state=moment.state,
-            action=target.action,
+            action=target.armed_action,
             defect_id=target.defect_id,
             defect=target.name,
             severity=target.severity,
@@ -314,7 +325,7 @@ class Triggers:
             end_mm=target.end_mm,
             left_mm=target.left_mm,
             right_mm=target.right_mm,
-            at_mm=round(target.start_mm + ahead_mm, 1),
+            at_mm=round(self._at_mm(target), 1),
             to_go_mm=round(moment.to_go_mm, 1),
             captured_ns=moment.captured_ns,
             due_ns=moment.due_ns,
@@ -330,16 +341,16 @@ class Triggers:
 def _words(target: Target, moment: _Moment, now_ns: int) -> str:
     """Put it into words."""
     if moment.state == "late":
-        return f"{target.action}: late by {moment.late_mm:.0f} mm"
+        return f"{target.armed_action}: late by {moment.late_mm:.0f} mm"
     if not moment.due_ns:
         why = (
             "at this rate the strip stands before"
             if moment.speed
             else "the strip stands, or nothing is known of it yet"
         )
-        return f"{target.action}: {moment.to_go_mm / M:.3f} m to go, nobody knows when: {why}"
+        return f"{target.armed_action}: {moment.to_go_mm / M:.3f} m to go, nobody knows when: {why}"
     changing = "" if moment.is_steady else ", while the speed changes"
     return (
-        f"{target.action}: {moment.to_go_mm / M:.3f} m to go, in {(moment.due_ns - now_ns) / 1e9:.3f} s at "
+        f"{target.armed_action}: {moment.to_go_mm / M:.3f} m to go, in {(moment.due_ns - now_ns) / 1e9:.3f} s at "
         f"{moment.speed * 0.06:.0f} m/min, within {moment.within_mm:.1f} mm{changing}"
     )

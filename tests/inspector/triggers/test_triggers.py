@@ -335,16 +335,19 @@ def test_what_grows_may_meet_a_rule_that_has_changed(by: str) -> None:
     assert desk.follow(spot(3, area_mm2=900.0), spot(1, area_mm2=900.0), frames=2) == []
 
 
-def test_a_state_of_0_3_goes_on() -> None:
-    """What it waited for is due, by a rule that is the same; another action is announced."""
+@pytest.mark.parametrize("length", [16, 20])
+@pytest.mark.parametrize("changed", [{}, {"action": "slow"}, {"position_m": 19.0}])
+def test_a_state_of_before_goes_on(length: int, changed: dict[str, object]) -> None:
+    """Kept by 0.3, which kept no place, or after it: what was announced is due, announced again if it is another."""
     desk = Desk()
     desk.follow(spot(1), spot(2))
     kept = msgspec.json.decode(desk.triggers.state())
-    kept["targets"] = [target[:16] for target in kept["targets"]]
+    kept["targets"] = [[*target[:15], True, *target[16:]][:length] for target in kept["targets"]]
     del kept["rules"]
-    desk.triggers = triggers_by(lambda: desk.now_ns, [msgspec.structs.replace(RULE, action="slow", min_area_mm2=9e5)])
+    desk.triggers = triggers_by(lambda: desk.now_ns, [msgspec.structs.replace(RULE, min_area_mm2=9e5, **changed)])
     desk.triggers.restore(msgspec.json.encode(kept), 0)
-    assert sorted(desk.follow(frames=2)) == [("shear", "d1", "armed"), ("shear", "d2", "armed")]
+    is_another = "action" in changed or ("position_m" in changed and length > 16)
+    assert sorted(desk.follow(frames=2)) == [("shear", "d1", "armed"), ("shear", "d2", "armed")] * is_another
     assert sorted(desk.follow(frames=200)) == [("shear", "d1", "due"), ("shear", "d2", "due")]
 
 
