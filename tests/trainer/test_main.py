@@ -12,6 +12,8 @@ import pytest
 
 from inspector.errors import RecipeError
 from tests.patience import patience_s
+from tests.recipes import write_recipe
+from tests.trainer.painted import write_frames
 from trainer import __main__ as program
 from trainer.commands import show
 from trainer.errors import RunError, UserError
@@ -78,6 +80,44 @@ def test_help_on_a_full_disk_fails_and_unread_does_not(asked: list[str]) -> None
     os.close(writing)
     _, errors = process.communicate(timeout=2 * patience_s())
     assert (process.returncode, errors) == (0, "")
+
+
+OPENING = [
+    "check {one} {other}",
+    "fit {one} --extra {other}",
+    "fit {one} --validate {other}",
+    "crossval {one} {other}",
+    "compare {one} {other}",
+    "tune {recipe} --calibrate {one} --test {other}",
+    "tune {recipe} --calibrate 1:2 --test {other}",
+    "tune-screen {recipe} --screen {recipe} --calibrate {one} --test {other}",
+    "tune-certainty {recipe} --test {one} {other}",
+    "tune-certainty {recipe} --calibrate {one} --test {other}",
+    "evaluate {recipe} {one} {other}",
+    "specify {recipe} {one} {other}",
+    "fit-screen {one} {other}",
+    "show {recipe} {one} {other}",
+]
+
+
+@pytest.mark.parametrize("command", OPENING)
+def test_only_is_refused_where_it_is_about_none_of_a_commands_data(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """About one of them it is read, whatever layout the others have."""
+    labelled, severstal = write_frames(tmp_path / "a", 6), tmp_path / "b"
+    (severstal / "train_images").mkdir(parents=True)
+    (severstal / "train.csv").write_text("ImageId,ClassId,EncodedPixels\n")
+    given = {"recipe": write_recipe(tmp_path / "recipe"), "one": labelled}
+    out = [] if command.startswith(("tune", "specify")) else ["--out", str(tmp_path / "out.png")]
+    for folder, says in (
+        (labelled, "works on Severstal's layout alone"),
+        (severstal, f"expected FILE:COLUMN=VALUE with FILE in {severstal}"),
+    ):
+        arguments = [word.format(**given, other=folder) for word in command.split()]
+        assert program.main([*arguments, "--only", "a.csv:b=c", *out]) == (1 if command.startswith("check") else 2)
+        (line,) = [line for line in capsys.readouterr().err.splitlines() if "--only" in line]
+        assert f"--only a.csv:b=c: {says}" in line
 
 
 def test_only_what_a_person_can_mend_is_put_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

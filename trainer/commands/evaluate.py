@@ -118,7 +118,9 @@ def _opened(given: argparse.Namespace, card: Recipe) -> tuple[Frames, bool]:
             raise UserError(f"{given.data[0]}: images without labels; expected --submission FILE.csv alone for those")
         return open_plain(Path(given.data[0]), card.window), False
     names, size = [kind.name for kind in card.classes], (card.height, card.width)
-    return sources.frames(given.data, given.only, classes=names, window=card.window, size=size), True
+    frames = sources.frames(given.data, given.only, classes=names, window=card.window, size=size)
+    sources.check_only(given.data, given.only)
+    return frames, True
 
 
 def _write(folder: Path, report: AcceptanceReport, acceptance: Acceptance) -> None:

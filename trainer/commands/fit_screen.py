@@ -50,6 +50,7 @@ def run(given: argparse.Namespace) -> int:
     size = given.size or ((card.height, card.width) if card else None)
     window = card.window if card else None
     frames = sources.frames(given.data, given.only, classes=names, window=window, size=size)
+    sources.check_only(given.data, given.only)
     if given.split:
         frames = read_training(given.split, frames)
     size_px = line_size(check_sizes(frames), size)

@@ -48,6 +48,7 @@ def run(given: argparse.Namespace) -> int:
     card = recipe.read_card(given.recipe)
     size = card.height, card.width
     frames = sources.frames(given.data, given.only, window=card.window, size=size)  # whatever their classes
+    sources.check_only(given.data, given.only)
     if given.split:
         frames = read_training(given.split, frames)
     others = {  # a folder of nothing but images, or DATA whatever its classes

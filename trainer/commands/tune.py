@@ -107,13 +107,12 @@ def _exported(given: argparse.Namespace) -> tuple[Path, Settings | None]:
 def _strips(given: argparse.Namespace, settings: Settings | None, folder: Path) -> tuple[LabelledStrip, LabelledStrip]:
     """Return the strip to choose and to measure on."""
     from inspector import recipe
+    from trainer.data.sources import check_only
     from trainer.tuning.strips import halves, labelled_strip
 
     card, measure = recipe.read_card(folder), scale(given)
     if settings:
         return halves(settings, given.source, card, measure)
-    both = [*given.calibrate, *given.test]
-    calibration, test = (
-        labelled_strip(specs, given.only, card, measure, besides=both) for specs in (given.calibrate, given.test)
-    )
+    check_only([*given.calibrate, *given.test], given.only)
+    calibration, test = (labelled_strip(specs, given.only, card, measure) for specs in (given.calibrate, given.test))
     return calibration, test

@@ -33,15 +33,16 @@ def run(given: argparse.Namespace) -> int:
     import msgspec
 
     from inspector import recipe
+    from trainer.data.sources import check_only
     from trainer.files import hold_folder, replace_file
     from trainer.tuning.certainty import tune_certainty
     from trainer.tuning.diagram import draw_reliability
     from trainer.tuning.strips import labelled_strip
 
     card = recipe.read_card(given.recipe)
-    both = [*(given.calibrate or ()), *given.test]
+    check_only([*(given.calibrate or ()), *given.test], given.only)
     calibration, test = (
-        labelled_strip(specs, given.only, card, scale(given), besides=both) if specs else None
+        labelled_strip(specs, given.only, card, scale(given)) if specs else None
         for specs in (given.calibrate, given.test)
     )
     assert test, "argparse requires it"

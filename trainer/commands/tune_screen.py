@@ -43,6 +43,7 @@ def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code: 1 where the test strip does not prove the share."""
     from inspector import recipe
     from inspector.engines.cascade import permit
+    from trainer.data.sources import check_only
     from trainer.files import hold_folder
     from trainer.tuning.screen import MOST_LOST, tune_screen
     from trainer.tuning.strips import labelled_strip
@@ -50,9 +51,9 @@ def run(given: argparse.Namespace) -> int:
     most_lost = MOST_LOST if given.max_lost is None else given.max_lost
     screen = recipe.find(given.screen, Path())
     card = recipe.read_card(given.recipe)
-    both = [*given.calibrate, *given.test]
+    check_only([*given.calibrate, *given.test], given.only)
     calibration, test = (
-        labelled_strip(specs, given.only, card, scale(given), besides=both) for specs in (given.calibrate, given.test)
+        labelled_strip(specs, given.only, card, scale(given)) for specs in (given.calibrate, given.test)
     )
     with hold_folder(given.recipe):
         card = tune_screen(given.recipe, screen, calibration, test, print, most_lost=most_lost, keep=given.keep)

@@ -64,11 +64,15 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
     `watch` yields the numbers below its argument, one as each frame is read, and may show how far it is.
     """
     opened = sources.open_all(wanted.data, wanted.only, window=wanted.window, size=wanted.size)
-    frames = opened.frames
+    frames, faults = opened.frames, [*opened.faults]
+    try:
+        sources.check_only(wanted.data, wanted.only)
+    except DataError as error:
+        faults += error.faults
     if frames is None:
-        return CheckResult(opened.faults, opened.warnings)
+        return CheckResult(faults, opened.warnings)
     census = take_census(frames, watch(len(frames)))
-    faults = [*opened.faults, *census.faults]
+    faults += census.faults
     if not frames.class_names:
         faults.append(f"no class in {' '.join(wanted.data)}; expected one or more to learn. Add frames with defects.")
     for line in _contents(census, frames):

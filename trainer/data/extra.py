@@ -54,6 +54,5 @@ def open_extra(settings: Settings, train: Frames, validation: Frames) -> Frames 
 
 
 def _labelled(spec: str, train: Frames, settings: Settings) -> Frames:
-    only, besides = settings.only, [*settings.data, *settings.validate, *settings.extra]
     names, window = train.class_names, train.window
-    return sources.frames([spec], only, besides=besides, classes=names, window=window, size=settings.size)
+    return sources.frames([spec], settings.only, classes=names, window=window, size=settings.size)

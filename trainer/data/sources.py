@@ -131,7 +131,6 @@ def frames(
     specs: Sequence[str],
     only: str | None = None,
     *,
-    besides: Sequence[str] = (),
     classes: Sequence[str] | None = None,
     window: Window | None = None,
     size: tuple[int, int] | None = None,
@@ -141,15 +140,15 @@ def frames(
     A spec is a folder, a COCO file, or `sheet:SEED:FRAMES` or `sheet:FIRST-LAST:FRAMES`: FRAMES of each coil,
     optionally followed by `:defects=6,lookalikes=2`, both a metre of strip, and `look=mill`.
 
-    `only` is about folders in Severstal's layout, here or among the specs that a command has `besides`. `classes` are
-    those of a network, and no other may be found; else they are all that the data has. `window` is that of all sources.
+    `only` is about folders in Severstal's layout; whether a command has any, `check_only` says. `classes` are those of
+    a network, and no other may be found; else they are all that the data has. `window` is that of all sources.
     `size` (height, width) states the line's frames: then images may be of any.
 
     Raises:
-        DataError: no such folder, none of the layouts, another window stated, an `only` that is about none of them, or
-            anything wrong with the files that say what is in the frames.
+        DataError: no such folder, none of the layouts, another window stated, or anything wrong with the files that say
+            what is in the frames.
     """
-    opened = open_all(specs, only, besides=besides, classes=classes, window=window, size=size)
+    opened = open_all(specs, only, classes=classes, window=window, size=size)
     if opened.faults or opened.frames is None:
         raise DataError(*opened.faults)
     return opened.frames
@@ -171,7 +170,6 @@ def open_all(
     specs: Sequence[str],
     only: str | None = None,
     *,
-    besides: Sequence[str] = (),
     classes: Sequence[str] | None = None,
     window: Window | None = None,
     size: tuple[int, int] | None = None,
@@ -187,7 +185,6 @@ def open_all(
         else:
             found.append((spec, source))
             faults += source.faults if isinstance(source, Listing) else ()
-    faults += idle_only([*specs, *besides], only)
     lists = [STEEL_CLASSES if isinstance(source, SheetFrames) else source.classes for _, source in found]
     states = [source.stated for _, source in found if isinstance(source, Listing)]
     try:
@@ -210,14 +207,19 @@ def open_all(
     return Opened(joined, faults, warnings, size)
 
 
-def idle_only(specs: Sequence[str], only: str | None) -> list[str]:
-    """Say so where `only` is about none of the sources: whoever gives it takes frames to be left out."""
-    if not only or any(is_severstal(Path(spec)) for spec in specs):
-        return []
-    return [
-        f"--only {only}: works on Severstal's layout alone, a folder with train_images/ and train.csv; expected one in "
-        "DATA. Leave --only out."
-    ]
+def check_only(specs: Sequence[str], only: str | None) -> None:
+    """Refuse an `only` that is about none of a command's specs: whoever gives it takes frames to be left out.
+
+    Opening asks for no such thing: a command may open its specs one by one, and `only` be about another of them.
+
+    Raises:
+        DataError: no spec is in Severstal's layout.
+    """
+    if only and not any(is_severstal(Path(spec)) for spec in specs):
+        raise DataError(
+            f"--only {only}: works on Severstal's layout alone, a folder with train_images/ and train.csv; expected "
+            "one in DATA. Leave --only out."
+        )
 
 
 def stated_size(specs: Sequence[str]) -> tuple[int, int] | None:

@@ -65,8 +65,8 @@ def open_data(
         raise DataError(f"{option} stands next to --split or --validate; expected one. Leave one.")
     window = Window(*settings.window) if settings.window else None
     specs = [*settings.data, *settings.validate]
-    only, besides = settings.only, settings.extra
-    frames = sources.frames(specs, only, besides=besides, classes=classes, window=window, size=settings.size)
+    frames = sources.frames(specs, settings.only, classes=classes, window=window, size=settings.size)
+    sources.check_only([*specs, *settings.extra], settings.only)
     if not frames.class_names:
         raise DataError(f"{' '.join(specs)}: has no class; expected one or more to learn. Add frames with defects.")
     check_sizes(frames)

@@ -31,8 +31,7 @@ def open_images(specs: Sequence[str], only: str | None, card: Recipe) -> list[Fr
     Raises:
         DataError: neither, or no image in it.
     """
-    if faults := sources.idle_only(specs, only):
-        raise DataError(*faults)
+    sources.check_only(specs, only)
     names, size = [kind.name for kind in card.classes], (card.height, card.width)
     opened: list[Frames] = []
     for spec in specs:
@@ -42,8 +41,7 @@ def open_images(specs: Sequence[str], only: str | None, card: Recipe) -> list[Fr
         elif is_plain(path):
             opened.append(open_plain(path, card.window))
         else:
-            frames = sources.frames([spec], only, besides=specs, classes=names, window=card.window, size=size)
-            opened.append(frames)
+            opened.append(sources.frames([spec], only, classes=names, window=card.window, size=size))
     return opened
 
 

@@ -52,23 +52,18 @@ def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[S
     return calibration, test
 
 
-def labelled_strip(
-    specs: Sequence[str], only: str | None, card: Recipe, scale: Scale, *, besides: Sequence[str] = ()
-) -> LabelledStrip:
+def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: Scale) -> LabelledStrip:
     """Open what the command line names: coils as `950-951:900`, or any DATA, whose frames are assessed one by one.
 
-    Coils have 1.5 defects a metre and the plain look, or what `950-951:900:defects=6,look=mill` says. `only` is about
-    these or what the command has `besides`.
+    Coils have 1.5 defects a metre and the plain look, or what `950-951:900:defects=6,look=mill` says.
 
     Raises:
         DataError: data that cannot be used.
     """
-    if idle := sources.idle_only([*specs, *besides], only):
-        raise DataError(*idle)
     matches = [COILS.fullmatch(spec) for spec in specs]
     if not any(matches):
         size, names = (card.height, card.width), [kind.name for kind in card.classes]
-        frames = sources.frames(specs, only, besides=besides, classes=names, window=card.window, size=size)
+        frames = sources.frames(specs, only, classes=names, window=card.window, size=size)
         check_sizes(frames)
         return SingleFrames(frames, scale)
     coils: list[ProceduralCoil] = []
