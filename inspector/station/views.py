@@ -17,7 +17,7 @@ from inspector import __version__
 from inspector.languages.catalogue import Words, in_units, language, languages
 from inspector.station.access import Access
 from inspector.station.pages import Html, data, filled
-from inspector.station.turns import LABELS_MS
+from inspector.station.turns import LABELS_MS, MOST_AT_ONCE
 from inspector.station.watch import Watch
 
 LANGUAGE, UNITS = "language", "units"
@@ -75,6 +75,7 @@ class Views:
             "units": _units(request),
             "has_strip": self._watches[chosen].line.has_strip,
             "has_archive": self._watches[chosen].line.archive is not None,
+            "labels_at_once": MOST_AT_ONCE,
             "labels_ms": LABELS_MS,
         }
         values = {

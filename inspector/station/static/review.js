@@ -11,7 +11,7 @@ import { Turns } from "./turns.js";
 import { metres } from "./units.js";
 import { date, number, t } from "./words.js";
 
-const AT_ONCE = 32, SOUND = "sound", mayLabel = facts.role !== "viewer";
+const SOUND = "sound", mayLabel = facts.role !== "viewer";
 const pick = new Pick(), turns = new Turns(), undo = [];
 let classes = [], tiles = [], count = 0, detail = 0, shown = "";
 
@@ -81,11 +81,11 @@ function take(given) {
 async function send(items, label) {
   const operator = whoAsks(), done = [];
   if (!operator) return [];
-  for (const part of inParts(items, AT_ONCE)) {
+  for (const part of inParts(items, facts.labels_at_once)) {
     const given = await give("/api/relabel", { operator, label, items: part }, facts.labels_ms);
     if (!Array.isArray(given)) { if (given) toast(given.error, true); break; }
     take(given); done.push(...given);
-    if (items.length > AT_ONCE) toast(t("done_of", { done: done.length, count: items.length }));
+    if (items.length > facts.labels_at_once) toast(t("done_of", { done: done.length, count: items.length }));
   }
   const failed = done.filter((one) => !one.is_done), conflicts = failed.filter((one) => one.is_conflict);
   if (conflicts.length) toast(t("conflicts", { count: conflicts.length }), true);
