@@ -89,6 +89,8 @@ class KeptEvents:
             self._take(event, key, sent)
 
     def _take(self, event: Event, key: tuple[str, ...], sent: PublishedEvent) -> None:
+        if isinstance(event.data, Repeat) and event.data.coils_since:
+            return  # of a coil that went when the next of its name began
         begins = isinstance(event.data, CoilReport) and event.data.begins
         if begins:
             self._coils.pop(event.subject, None)  # another of the same name

@@ -42,6 +42,9 @@ export class Fold {
 
   find(name) { return this.coils.findLast((coil) => coil.name === name) ?? null; }
 
+  // The coil of a name behind which `begun` more of it began; null where it is no longer here.
+  before(name, begun) { return this.coils.filter((coil) => coil.name === name).at(-1 - begun) ?? null; }
+
   // The coil of a name; one that is not known begins behind the last.
   of(name) { return this.find(name) ?? this.add(name); }
 
@@ -108,7 +111,9 @@ export class Fold {
   missed(coil) { return coil.missed.reduce((sum, gap) => sum + gap.end_mm - gap.start_mm, this.gone(coil).missed_mm); }
 
   repeat(data) {
-    const { repeats } = this.of(data.coil);
+    const coil = data.coils_since ? this.before(data.coil, data.coils_since) : this.of(data.coil);
+    if (!coil) return false;
+    const { repeats } = coil;
     repeats.delete(data.id); repeats.set(data.id, data);
     if (repeats.size > MOST) repeats.delete(repeats.keys().next().value);
     return true;

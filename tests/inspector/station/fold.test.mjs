@@ -109,6 +109,13 @@ test("of repeats the newest are here", () => {
   assert.equal(fold.coil.repeats.size, 1500); assert.ok(fold.coil.repeats.has("goes on"));
 });
 
+test("a repeat that its coil's tail shows is that coil's, though others of the name have begun", () => {
+  const fold = new Fold(), repeat = (id, coils_since) => fold.take({ time: "", data: { kind: "repeat", coil: "", id, coils_since } });
+  for (let n = 0; n < 3; n++) { fold.take(coil("", "started")); fold.take(coil("", "ended", 5, 5)); }
+  assert.deepEqual([repeat("r", 2), repeat("s", 0), repeat("gone", 3)], [true, true, false]);
+  assert.deepEqual(fold.coils.map((one) => [...one.repeats.keys()]), [["r"], [], ["s"]]);
+});
+
 test("a camera's faults come and go", () => {
   const fold = new Fold(), event = (fault, state, status) => ({ data: { kind: "camera", camera: "top", fault, state, status, message: fault } });
   fold.take(event("dark", "raised", "out_of_specification")); fold.take(event("frozen", "raised", "failure")); fold.take(event("frozen", "returned", "out_of_specification"));

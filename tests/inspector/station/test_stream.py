@@ -173,6 +173,15 @@ def test_a_coil_of_many_repeats_keeps_the_newest() -> None:
     assert kept.dropped == {"A": Dropped()}
 
 
+def test_a_repeat_of_the_coil_before_is_not_that_of_the_next_of_its_name() -> None:
+    """That one is shown no more, and the mark may go on over the weld: then the next has a report of its own."""
+    kept = KeptEvents({})
+    found: list[Data] = [coil("A"), coil("A"), any_repeat(coil="A"), any_repeat(coil="A", coils_since=1)]
+    for seq, data in enumerate(found, 1):
+        kept.take(*sent(seq, data))
+    assert [message.seq for message in kept] == [2, 3]
+
+
 def test_what_came_before_the_first_event_counts() -> None:
     """Of a coil that had begun by then: one that begins has none."""
     before = Dropped(Counter(dark=7), missed_mm=5.0, crowded=2)
