@@ -75,7 +75,7 @@ class Follower:
         self.journal_fault = ""
         """What is wrong with the line's journal, by its last heartbeat."""
         self.counted: dict[str, Dropped] = {}
-        """What came of coils before the first event that was read."""
+        """What came of coils, by subject, before the first event that was read."""
         self._events: deque[tuple[Event, PublishedEvent]] = deque()
         self._place: Place | None = None
         """The last event that came."""

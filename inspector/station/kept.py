@@ -71,12 +71,12 @@ class KeptEvents:
     """The events that matter now."""
 
     def __init__(self, counted: Mapping[str, Dropped]) -> None:
-        """`counted` is what came of coils, by name, before the first event that is taken."""
+        """`counted` is what came of coils, by subject, before the first event that is taken."""
         self._counted = counted
         self._standing: dict[tuple[str, ...], PublishedEvent] = {}
         """Of no coil: cameras, recipe, archive, the inspector itself."""
         self._coils: dict[str, dict[tuple[str, ...], tuple[Event, PublishedEvent]]] = {}
-        """By coil, the one that began last at the end."""
+        """By name, the one that began last at the end."""
         self.dropped: dict[str, Dropped] = {}
         """What is not kept of the coils that are."""
 
@@ -85,36 +85,36 @@ class KeptEvents:
         if isinstance(event.data, msgspec.Struct) and (standing := _standing(event.data)):
             self._standing.pop(standing, None)
             self._standing[standing] = sent
-        elif key := _of_coil(event):
-            self._take(event, key, sent)
+        elif place := _of_coil(event):
+            self._take(event, *place, sent)
 
-    def _take(self, event: Event, key: tuple[str, ...], sent: PublishedEvent) -> None:
+    def _take(self, event: Event, coil: str, key: tuple[str, ...], sent: PublishedEvent) -> None:
         if isinstance(event.data, Repeat) and event.data.coils_since:
             return  # of a coil that went when the next of its name began
         begins = isinstance(event.data, CoilReport) and event.data.begins
         if begins:
-            self._coils.pop(event.subject, None)  # another of the same name
-            self.dropped.pop(event.subject, None)
-        if event.subject not in self._coils:
+            self._coils.pop(coil, None)  # another of the same name
+            self.dropped.pop(coil, None)
+        if coil not in self._coils:
             if self._coils and isinstance(event.data, CoilRecord | Decision):
                 return  # of a coil that is no longer shown
             if isinstance(event.data, CoilReport) and not begins:  # others have begun since
-                self._coils = {event.subject: {}, **self._coils}
+                self._coils = {coil: {}, **self._coils}
             else:
-                self._coils[event.subject] = {}
+                self._coils[coil] = {}
             if not begins and event.subject in self._counted:
-                self.dropped[event.subject] = deepcopy(self._counted[event.subject])
+                self.dropped[coil] = deepcopy(self._counted[event.subject])
             while self._is_full():
                 oldest = next(iter(self._coils))
                 del self._coils[oldest]
                 self.dropped.pop(oldest, None)
-        if (its := self._coils.get(event.subject)) is None:
+        if (its := self._coils.get(coil)) is None:
             return
         its.pop(key, None)
         its[key] = event, sent
         if len(its) > MOST:
             gone, _ = its.pop(next((place for place in its if place[0] not in OF_ITSELF), key))
-            self.dropped.setdefault(event.subject, Dropped()).take(gone.data)
+            self.dropped.setdefault(coil, Dropped()).take(gone.data)
 
     def _is_full(self) -> bool:
         return len(self._coils) > MANY or (len(self._coils) > COILS and sum(map(len, self._coils.values())) >= 2 * MOST)
@@ -145,18 +145,19 @@ def _standing(data: object) -> tuple[str, ...]:
     return ()
 
 
-def _of_coil(event: Event) -> tuple[str, ...]:
+def _of_coil(event: Event) -> tuple[str, tuple[str, ...]] | None:
+    """The coil's name, and what an event of it replaces; None of others."""
     match event.data:
-        case Defect(id=name, name=kind):
+        case Defect(coil=coil, id=name, name=kind):
             key: tuple[str, ...] = (name, kind)
-        case Repeat(id=name):
+        case Repeat(coil=coil, id=name):
             key = (name,)
-        case CoilReport(state=state, begins=begins):
+        case CoilReport(coil=coil, state=state, begins=begins):
             key = ("begun" if begins else state,)
-        case Missed() | Crowded():
+        case Missed(coil=coil) | Crowded(coil=coil):
             key = (str(event.seq),)
-        case CoilRecord() | Decision():
+        case CoilRecord(coil=coil) | Decision(coil=coil):
             key = ()
         case _:
-            return ()
-    return (str(event.data.__struct_config__.tag), *key)
+            return None
+    return coil, (str(event.data.__struct_config__.tag), *key)

@@ -190,3 +190,14 @@ def test_what_came_before_the_first_event_counts() -> None:
     for seq, data in enumerate(found):
         kept.take(*sent(seq, data))
     assert kept.dropped == {"A": before} and kept.dropped["A"] is not before
+
+
+def test_what_is_not_kept_of_a_coil_without_a_name_counts() -> None:
+    """A page knows it by what its events name, which is nothing."""
+    kept, unnamed = KeptEvents({"-": Dropped(Counter(dark=7))}), any_defect(coil="")
+    kept.take(*sent(1, unnamed))
+    assert kept.dropped == {"": Dropped(Counter(dark=7))}
+    kept.take(*sent(2, coil("")))
+    for seq in range(MOST):
+        kept.take(*sent(3 + seq, msgspec.structs.replace(unnamed, id=str(seq))))
+    assert kept.dropped == {"": Dropped(Counter(dark=1))}
