@@ -79,6 +79,8 @@ class KeptEvents:
         """By name, the one that began last at the end."""
         self.dropped: dict[str, Dropped] = {}
         """What is not kept of the coils that are."""
+        self.put_away: dict[str, None] = {}
+        """Names of coils that are shown no longer, the last ones: what still comes of them makes none the newest."""
 
     def take(self, event: Event, sent: PublishedEvent) -> None:
         """Keep an event, in place of the one that it replaces."""
@@ -96,8 +98,9 @@ class KeptEvents:
             self._coils.pop(coil, None)  # another of the same name
             self.dropped.pop(coil, None)
         if coil not in self._coils:
-            if self._coils and isinstance(event.data, CoilRecord | Decision):
-                return  # of a coil that is no longer shown
+            if self._is_over(coil, event.data):
+                return
+            self.put_away.pop(coil, None)
             if isinstance(event.data, CoilReport) and not begins:  # others have begun since
                 self._coils = {coil: {}, **self._coils}
             else:
@@ -105,9 +108,7 @@ class KeptEvents:
             if not begins and event.subject in self._counted:
                 self.dropped[coil] = deepcopy(self._counted[event.subject])
             while self._is_full():
-                oldest = next(iter(self._coils))
-                del self._coils[oldest]
-                self.dropped.pop(oldest, None)
+                self._put_away(next(iter(self._coils)))
         if (its := self._coils.get(coil)) is None:
             return
         its.pop(key, None)
@@ -115,6 +116,19 @@ class KeptEvents:
         if len(its) > MOST:
             gone, _ = its.pop(next((place for place in its if place[0] not in OF_ITSELF), key))
             self.dropped.setdefault(coil, Dropped()).take(gone.data)
+
+    def _is_over(self, coil: str, data: object) -> bool:
+        """Whether an event is of a coil that is shown no longer, and does not go on under the next camera."""
+        if isinstance(data, CoilRecord | Decision):
+            return bool(self._coils)
+        return coil in self.put_away and not (isinstance(data, CoilReport) and data.state == "started")
+
+    def _put_away(self, coil: str) -> None:
+        del self._coils[coil]
+        self.dropped.pop(coil, None)
+        self.put_away[coil] = None
+        if len(self.put_away) > MANY:
+            del self.put_away[next(iter(self.put_away))]
 
     def _is_full(self) -> bool:
         return len(self._coils) > MANY or (len(self._coils) > COILS and sum(map(len, self._coils.values())) >= 2 * MOST)
@@ -124,6 +138,7 @@ class KeptEvents:
         self._standing.clear()
         self._coils.clear()
         self.dropped.clear()
+        self.put_away.clear()
 
     def __iter__(self) -> Iterator[PublishedEvent]:
         """Yield what is kept, in the order of the journal."""

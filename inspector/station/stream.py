@@ -32,10 +32,6 @@ def message(kind: str, data: bytes, number: str = "") -> bytes:
     return f"{head}event: {kind}\ndata: ".encode() + data + b"\n\n"
 
 
-BEGIN = message("begin", b"{}")
-"""A page is to forget what it was given before."""
-
-
 def encoded(sent: PublishedEvent) -> bytes:
     """An event of the journal, under its number."""
     return message("event", sent.payload, f"{sent.epoch}:{sent.seq}")
@@ -137,7 +133,9 @@ class LineStream:
         epoch, _, number = last.rpartition(":")
         if epoch == self._epoch and number.isdecimal() and len(number) < LONGEST and int(number) >= self._before:
             return self._facts() + b"".join(encoded(sent) for sent in self._ring if sent.seq > int(number))
-        return BEGIN + self._facts() + message("dropped", json(self._kept.dropped)) + b"".join(map(encoded, self._kept))
+        kept = self._kept
+        begin = message("begin", json({"put_away": list(kept.put_away)}))  # a page forgets what it was given before
+        return begin + self._facts() + message("dropped", json(kept.dropped)) + b"".join(map(encoded, kept))
 
 
 def json(value: object) -> bytes:

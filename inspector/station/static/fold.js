@@ -7,7 +7,9 @@ const STATUSES = ["failure", "check_function", "out_of_specification", "maintena
 export class Fold {
   constructor() { this.begin(); }
 
-  begin() {
+  // `putAway` names coils that are shown no longer, the last ones: what still comes of them makes none the newest.
+  begin(putAway = []) {
+    this.putAway = new Set(putAway);
     this.coils = [];                    // the one that began last at the end; `base` is where it begins on the line, mm
     this.cameras = new Map();           // by name: status and faults
     this.standing = new Map();          // faults of recipe and archive
@@ -45,8 +47,8 @@ export class Fold {
   // The coil of a name behind which `begun` more of it began; null where it is no longer here.
   before(name, begun) { return this.coils.filter((coil) => coil.name === name).at(-1 - begun) ?? null; }
 
-  // The coil of a name; one that is not known begins behind the last.
-  of(name) { return this.find(name) ?? this.add(name); }
+  // The coil of a name; one that is not known begins behind the last. Null where it was put away.
+  of(name) { return this.find(name) ?? (this.putAway.has(name) ? null : this.add(name)); }
 
   // A coil behind the last; one of which others are here that have begun since, before the first.
   add(name, { time = "", isOlder = false } = {}) {
@@ -54,8 +56,15 @@ export class Fold {
     if (this.find(name)) this.dropped.delete(name);   // another of the same name
     const coil = { name, base, length: 0, isOver: false, started: time, defects: new Map(), missed: [], missedTo: {}, crowded: [], repeats: new Map(), record: null, decision: null };
     if (isOlder) this.coils.unshift(coil); else this.coils.push(coil);
-    while (this.isFull()) { const gone = this.coils.shift(); if (!this.find(gone.name)) this.dropped.delete(gone.name); }
+    this.putAway.delete(name);
+    while (this.isFull()) this.away(this.coils.shift().name);
     return coil;
+  }
+
+  away(name) {
+    if (this.find(name)) return;
+    this.dropped.delete(name); this.putAway.add(name);
+    if (this.putAway.size > MANY) this.putAway.delete(this.putAway.values().next().value);
   }
 
   isFull() {
@@ -65,6 +74,7 @@ export class Fold {
 
   report(data, time) {
     const goesOn = data.inspected_m + data.missed_m > 0;
+    if (data.state === "ended" && !this.find(data.coil) && this.putAway.has(data.coil)) return;
     const coil = data.state === "started" && !goesOn ? this.add(data.coil, { time }) : this.find(data.coil) ?? this.add(data.coil, { isOlder: true });
     coil.isOver = data.state === "ended"; coil.totals = data;
     if (!coil.isOver) coil.record = null;   // of a coil that goes on after a restart: no grade of then stands now
@@ -80,6 +90,7 @@ export class Fold {
 
   defect(data) {
     const coil = this.of(data.coil);
+    if (!coil) return false;
     if (data.part_of) coil.defects.delete(data.id);
     else {
       coil.defects.delete(data.id);     // the newest report comes last
@@ -121,6 +132,7 @@ export class Fold {
 
   stretch(data) {
     const coil = this.of(data.coil);
+    if (!coil) return false;
     const list = data.kind === "missed" ? coil.missed : coil.crowded;
     list.push(data); this.reach(coil, data.end_mm);
     if (data.kind === "missed") coil.missedTo[data.camera] = Math.max(coil.missedTo[data.camera] ?? 0, data.end_mm);

@@ -24,7 +24,7 @@ let line = null, now = null, isDue = true, isLost = false, silentSince = 0, hasA
 function receive(kind, data) {
   if (kind === "event") alarms.note(data);
   switch (kind) {
-    case "begin": fold.begin(); reached.begin(); flood(); break;
+    case "begin": fold.begin(data.put_away); reached.begin(); flood(); break;
     case "line": line = data; legend(); break;
     case "dropped": fold.dropped = new Map(Object.entries(data)); fold.changes++; break;
     case "event": fold.take(data); if (data.data.kind === "flood") flood(); later(); break;

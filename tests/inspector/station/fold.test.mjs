@@ -44,6 +44,21 @@ test("small coils are here as far as they are no more than two large ones", () =
   }
 });
 
+test("an event of a coil that was put away makes it no newest one", () => {
+  const full = () => { const fold = new Fold(); for (let n = 0; n < 22; n++) fold.take(coil(`P${n}`, "started")); return fold; };
+  const late = new Fold(); late.begin(["P0", "P1"]); late.take(coil("P2", "started"));   // a page that was opened since
+  const stretch = { time: "", data: { kind: "missed", coil: "P1", camera: "top", start_mm: 0, end_mm: 9 } }, repeat = { time: "", data: { kind: "repeat", coil: "P1", id: "r" } };
+  for (const fold of [full(), late]) {
+    const before = fold.coils.map((one) => [one.name, one.base]);
+    for (const event of [defect("d", 5, { coil: "P1" }), stretch, repeat, coil("P1", "ended", 2, 2)]) fold.take(event);
+    assert.deepEqual(fold.coils.map((one) => [one.name, one.base]), before);
+  }
+  late.take(coil("P1", "started", 2, 2)); late.take(defect("d", 5, { coil: "P1" }));   // it goes on under the next camera
+  assert.deepEqual(late.coils.map((one) => [one.name, one.defects.size]), [["P1", 1], ["P2", 0]]);
+  late.take(coil("P0", "started")); late.take(defect("d", 5, { coil: "P0" }));         // another of the name
+  assert.deepEqual(late.coils.map((one) => [one.name, one.defects.size]), [["P1", 1], ["P2", 0], ["P0", 1]]);
+});
+
 test("another coil of the same name begins again, and one that goes on does not", () => {
   const fold = new Fold();
   fold.take(coil("A", "started")); fold.take(defect("d", 5)); fold.take(coil("A", "started", 1, 1));

@@ -153,6 +153,25 @@ def test_a_piece_that_goes_on_under_the_next_camera_stands_before_those_that_beg
     assert list(kept._coils) == ["P0", "P1", "P2", "P3"], "which of them goes first"
 
 
+def test_an_event_of_a_coil_that_was_put_away_makes_it_no_newest_one() -> None:
+    """Neither here nor on a page that opens then: it goes on where it comes under the next camera, or begins again."""
+    made, seqs = stream(), itertools.count(1)
+    kept = made._kept
+
+    def take(*found: Data) -> list[str]:
+        made.take([sent(next(seqs), data) for data in found])
+        return list(kept._coils)
+
+    shown = take(*(coil(f"P{number}") for number in range(MANY + 2)))
+    late: list[Data] = [any_defect(coil="P1"), any_crowded(coil="P1"), any_repeat(coil="P1"), coil("P1", "ended", 2.0)]
+    assert take(*late) == shown == [f"P{number}" for number in range(2, MANY + 2)]
+    assert b'event: begin\ndata: {"put_away":["P0","P1"]}\n' in (made.subscribe("")._chunks.get_nowait() or b"")
+    assert take(coil("P1", "started", 2.0)) == shown  # no room for it
+    assert take(coil("P1"), *late)[-2:] == [f"P{MANY + 1}", "P1"]
+    take(*(coil(f"Q{number}") for number in range(2 * MANY)))
+    assert list(kept.put_away) == [f"Q{number}" for number in range(MANY)]
+
+
 def test_metres_and_crowded_frames_that_are_not_kept_count() -> None:
     """As defects do: a browser that comes late shows the same sums as one that was there."""
     kept = KeptEvents({})
