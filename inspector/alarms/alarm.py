@@ -55,6 +55,8 @@ class KeptAlarm(msgspec.Struct, frozen=True):
     """How much of its shelving is left, rounded up; 0.3 did not keep it."""
     raised: int = 0
     """How often it has become unacknowledged; 0.3 did not count it."""
+    is_withheld: bool = False
+    """Whether a flood withheld that; 0.3 did not keep it."""
 
 
 class ConfiguredAlarm:
@@ -77,6 +79,8 @@ class ConfiguredAlarm:
         """Who brought it into this state, and why."""
         self.raised = 0
         """How often it has become unacknowledged."""
+        self.is_withheld = False
+        """Whether a flood keeps that from horn and screen."""
         self._now_ns = 0
         self._expression = _expression(section)
 
@@ -195,6 +199,7 @@ class ConfiguredAlarm:
             coil=condition.quantity.source.coil,
             message=condition.quantity.words() if condition.is_met else condition.quantity.words_of_return(),
             raised=self.raised,
+            is_withheld=self.is_withheld,
         )
 
     def _event(self, cause: Cause, operator: str, reason: str, *, is_raised: bool) -> events.Alarm:
@@ -255,6 +260,7 @@ class ConfiguredAlarm:
             self._aside_from,
             -((self._now_ns - self._until_ns) // MINUTE_NS) if self._until_ns else 0,
             self.raised,
+            self.is_withheld,
         )
 
     @classmethod
@@ -268,7 +274,7 @@ class ConfiguredAlarm:
             left_ns = kept.left_min * MINUTE_NS or kept.until_ns - kept.since_ns
             alarm._until_ns = min(kept.until_ns, unix_ns + left_ns)
         alarm._operator, alarm._reason, alarm._aside_from = kept.operator, kept.reason, kept.aside_from
-        alarm.raised = kept.raised
+        alarm.raised, alarm.is_withheld = kept.raised, kept.is_withheld
         return alarm
 
 

@@ -174,10 +174,12 @@ class Alarms:
         """Withhold what a flood forbids to announce, and report the flood."""
         announced: list[Data] = []
         for change in changes:
-            is_announced = change.annunciate and self._floods.announces(
-                change.name, self._alarms[change.name].section.priority, now_ns
-            )
-            announced.append(msgspec.structs.replace(change, annunciate=is_announced))
+            if not change.annunciate:
+                announced.append(change)
+                continue
+            alarm = self._alarms[change.name]
+            alarm.is_withheld = not self._floods.announces(change.name, alarm.section.priority, now_ns)
+            announced.append(msgspec.structs.replace(change, annunciate=not alarm.is_withheld))
         waiting = {name for name, alarm in self._alarms.items() if alarm.state in WAITING}
         if flood := self._floods.look(now_ns, waiting):
             announced.append(flood)

@@ -217,6 +217,8 @@ class AlarmStatus(msgspec.Struct, frozen=True, kw_only=True):
     """For people."""
     raised: int = 0
     """How often it has become unacknowledged: names a raising; 0 from an inspector before 0.4, too."""
+    is_withheld: bool = False
+    """Whether a flood keeps that raising from horn and screen; an inspector before 0.4 does not say."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -270,11 +270,20 @@ class Follower:
 def _changed(alarms: tuple[AlarmStatus, ...], alarm: Alarm, time: str) -> tuple[AlarmStatus, ...]:
     """Where the alarms stand after a change of one: its event comes before the line's answer does."""
     facts = {name: getattr(alarm, name) for name in AlarmStatus.__struct_fields__ if hasattr(alarm, name)}
+    facts |= {"isa_state": alarm.isa_state or alarm.state, "since": time, "is_withheld": _is_withheld(alarms, alarm)}
     try:
-        changed = msgspec.convert(facts | {"isa_state": alarm.isa_state or alarm.state, "since": time}, AlarmStatus)
+        changed = msgspec.convert(facts, AlarmStatus)
     except msgspec.ValidationError:  # a word of a later version
         return alarms
     return tuple(sorted((*(old for old in alarms if old.name != alarm.name), changed), key=lambda old: old.name))
+
+
+def _is_withheld(alarms: tuple[AlarmStatus, ...], alarm: Alarm) -> bool:
+    """Whether a flood withholds it: as is known of that raising, else by its event; none before 0.4 has a number."""
+    for old in alarms:
+        if (old.name, old.raised) == (alarm.name, alarm.raised):
+            return old.is_withheld
+    return alarm.isa_state == "unacknowledged" and not alarm.annunciate and alarm.raised > 0
 
 
 def _scraped(address: str) -> str:

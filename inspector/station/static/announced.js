@@ -21,9 +21,9 @@ export class Announced {
     return annunciate && !!was && (raised && was.raised ? raised > was.raised : was.isa_state !== RAISED);
   }
 
-  // Where the alarms stand: whether one is open that was not, or is raised again.
+  // Where the alarms stand: whether one is open that was not, or is raised again, and no flood withholds it.
   take(alarms) {
-    const open = alarms.filter(isUnanswered), isNew = open.some((alarm) => isRaised(alarm, this.known.get(alarm.name)));
+    const open = alarms.filter(isUnanswered), isNew = open.some((alarm) => !alarm.is_withheld && isRaised(alarm, this.known.get(alarm.name)));
     this.open = new Set(open.map(({ name }) => name));
     for (const [name, { raised }] of this.known) if (!raised) this.known.delete(name);
     for (const alarm of open) this.known.set(alarm.name, alarm);

@@ -47,6 +47,27 @@ def test_a_flood() -> None:
     assert floods(desk)[1] == Flood(state="ended", raised=0, within_s=600.0, withheld=4, standing=("a10", "a13", "a14"))
 
 
+def test_where_an_alarm_stands_says_whether_a_flood_withholds_it() -> None:
+    """Until it is raised once more and announced, over a restart too: who asks may learn it before its event comes."""
+    desk = Desk(*RULES[:2], flood=FloodSection(more_than=1, ends_below=1))
+    pour(desk, 2)
+
+    def withheld() -> list[bool]:
+        desk.follow(asked=(commands.ListAlarms(),))
+        return [alarm.is_withheld for alarm in desk.answer.alarms] if desk.answer else []
+
+    assert withheld() == [False, True]
+    desk.restart(after_ms=20 * MINUTE_MS)
+    desk.follow()
+    assert withheld() == [False, True] and floods(desk)[-1].state == "ended"
+    desk.ask(commands.Acknowledge, "a1")
+    desk.run_on(99.0)
+    desk.follow(after_ms=MINUTE_MS)
+    desk.follow(after_ms=MINUTE_MS)
+    desk.follow(defect(9, name="c1", start_mm=99_900.0, end_mm=99_990.0))
+    assert raised(desk)[-1].annunciate and withheld() == [False, False]
+
+
 def test_the_journal_is_the_same_without_a_flood() -> None:
     """Whatever the limits of floods are, the same changes of state are recorded, but for what is announced."""
     calm, flooded = Desk(*RULES), Desk(*RULES, flood=FloodSection(more_than=1, ends_below=1))

@@ -47,6 +47,15 @@ test("what a flood withholds is not announced", () => {
   assert.equal(horn.take([stands("unacknowledged"), stands("unacknowledged", at("00.000"), "grave")]), true);
 });
 
+test("what a flood withholds is not announced where the line's answer comes first, nor on a page that is opened then", () => {
+  const horn = new Announced(), answer = { ...nth(1, "unacknowledged"), is_withheld: true };
+  assert.equal(horn.take([answer]), false);
+  assert.equal(horn.note(nthEvent(1, "unacknowledged")), false);
+  assert.equal(horn.take([answer]), false);
+  assert.equal(horn.take([{ ...nth(1, "returned", at("20.000")), is_withheld: true }]), false);
+  assert.equal(horn.take([nth(2, "unacknowledged", at("30.000"))]), true);
+});
+
 const nth = (raised, stood, since = at("00.000")) => ({ ...stands(stood, since), raised });
 const nthEvent = (raised, isa_state, annunciate = false, time = at("00.007")) => ({ time, data: { ...event(isa_state, annunciate).data, raised } });
 

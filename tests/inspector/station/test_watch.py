@@ -224,6 +224,23 @@ def test_who_comes_back_learns_where_alarms_stand() -> None:
     assert b"event: begin" not in chunk and b"nobody answers" in chunk
 
 
+def test_what_a_flood_withholds_stays_so_until_it_is_raised_again() -> None:
+    """By the event that raised it, until the line's answer says so; a line before 0.4 does not say it."""
+    follower, withheld, seqs = Follower(LINE, OwnFaults()), list[bool](), itertools.count(1)
+    for isa_state, raised, annunciate in (
+        ("unacknowledged", 0, False),
+        ("unacknowledged", 1, False),
+        ("returned", 1, False),
+        ("unacknowledged", 2, True),
+        ("acknowledged", 2, False),
+    ):
+        alarm = msgspec.structs.replace(ALARM, isa_state=isa_state, raised=raised, annunciate=annunciate)
+        event, published = sent(next(seqs), alarm)
+        follower._take(event, published.payload)
+        withheld += [alarm.is_withheld for alarm in follower.standing.alarms]
+    assert withheld == [False, True, True, False, False]
+
+
 def test_events_that_did_not_come_are_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
