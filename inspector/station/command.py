@@ -15,8 +15,15 @@ import socket
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inspector.errors import ConfigError, InspectorError, SocketError
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
+
+    from inspector.station.settings import StationSection
 
 log = logging.getLogger("inspector")
 
@@ -65,11 +72,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serve(path: Path, bind: str | None) -> int:
-    import uvicorn
-
     from inspector.station import lines, settings
     from inspector.station.app import build
-    from inspector.station.connection import Connection
     from inspector.station.server import Server
 
     if os.getpriority(os.PRIO_PROCESS, 0) < NICE:  # the unit has it so, and forbids the call
@@ -79,7 +83,21 @@ def _serve(path: Path, bind: str | None) -> int:
     if station.needs_login and not (station.certificate or station.proxies):
         log.warning("passwords cross the network in the clear: give a certificate, or a proxy that has one.")
     app = build(station, lines.read_all(station.line))
-    config = uvicorn.Config(
+    listener = _bound(station.host, station.port, station.bind)
+    scheme = "https" if station.certificate else "http"
+    address = f"{scheme}://{station.host or '0.0.0.0'}:{listener.getsockname()[1]}/"
+    begun = partial(print, f"station: {address}", flush=True)
+    Server(configured(station, app), begun=begun, end_streams=app.state.end_streams).run(sockets=[listener])
+    return 0
+
+
+def configured(station: StationSection, app: Starlette) -> uvicorn.Config:
+    """How the station's pages are served."""
+    import uvicorn
+
+    from inspector.station.connection import Connection
+
+    return uvicorn.Config(
         app,
         host=station.host,
         port=station.port,
@@ -95,13 +113,8 @@ def _serve(path: Path, bind: str | None) -> int:
         http=Connection,
         ws="none",
         log_config=None,
+        loop="inspector.station.server:Loop",
     )
-    listener = _bound(station.host, station.port, station.bind)
-    scheme = "https" if station.certificate else "http"
-    address = f"{scheme}://{station.host or '0.0.0.0'}:{listener.getsockname()[1]}/"
-    begun = partial(print, f"station: {address}", flush=True)
-    Server(config, begun=begun, end_streams=app.state.end_streams).run(sockets=[listener])
-    return 0
 
 
 def _bound(host: str, port: int, bind: str) -> socket.socket:

@@ -3,7 +3,7 @@
 Laws: a client that holds any number of connections open keeps no other out. Where there are too many, a newcomer takes
 the place of the oldest that has not asked anything whole, then of the oldest that does not take its answer; each of
 those ends by itself, too. One that is owed an answer, or reads its stream, stays. Of TLS all this holds once the
-handshake is done, for which asyncio waits a minute.
+handshake is done, which has as long (`server.py`).
 
 Knows: uvicorn's HTTP, what the kernel says of a connection. Must not know: what is served.
 """
@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 LOOK_S = 5.0
 PATIENCE_S = 10.0
-"""A request, head and body, is here after so long, and of an answer something is taken."""
+"""A request, head and body, is here after so long, as is TLS's handshake; of an answer something is taken."""
 INFO_BYTES, ACKED_AT = 128, 120
 """Of Linux' `struct tcp_info`: its begin, and where `tcpi_bytes_acked` is in it, 64 bits, since 4.1."""
 

@@ -5,15 +5,29 @@ Knows: uvicorn, signals. Must not know: what is served.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
+from inspector.station.connection import PATIENCE_S
+
 ASKED = (signal.SIGINT, signal.SIGTERM)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """asyncio's, which waits for TLS's handshake as long as for a request; uvicorn has no setting of that."""
+
+    async def create_server(self, *args: Any, **facts: Any) -> asyncio.Server:
+        """Listen."""
+        if facts.get("ssl"):
+            facts["ssl_handshake_timeout"] = PATIENCE_S
+        return await super().create_server(*args, **facts)
 
 
 class Server(uvicorn.Server):

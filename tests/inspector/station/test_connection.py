@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
+from asyncio import constants
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
 import uvicorn
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from inspector.station import connection
-from inspector.station.command import MOST_REQUESTS
+from inspector.station import connection, server
+from inspector.station.command import MOST_REQUESTS, configured
 from inspector.station.connection import Connection, taken_bytes
+from inspector.station.settings import LineSection, StationSection
 from tests.patience import patience_s
 from tests.stations import HOST, Station, line_file, station_of
 
@@ -149,6 +153,23 @@ def test_who_takes_no_answer_is_ended(monkeypatch: pytest.MonkeyPatch, count: st
                 looked_at._look()
 
     run(test())
+
+
+def test_who_ends_no_handshake_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS's, on the loop that the station runs on; asyncio waits for it as long as for nothing else."""
+    monkeypatch.setattr(constants, "SSL_HANDSHAKE_TIMEOUT", 1e6)
+    monkeypatch.setattr(server, "PATIENCE_S", 0.01)
+    config = configured(StationSection(line=(LineSection(config="line.toml"),)), Starlette())
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    async def test() -> None:
+        async with await asyncio.get_running_loop().create_server(asyncio.Protocol, HOST, 0, ssl=tls) as listening:
+            reader, writer = await asyncio.open_connection(HOST, listening.sockets[0].getsockname()[1])
+            assert not await asyncio.wait_for(reader.read(), patience_s())
+            writer.close()
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(test())
 
 
 def test_who_is_owed_an_answer_stays(monkeypatch: pytest.MonkeyPatch) -> None:
