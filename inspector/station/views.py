@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from inspector import __version__
 from inspector.languages.catalogue import Words, in_units, language, languages
 from inspector.station.access import Access
+from inspector.station.kept import COILS, MANY, MOST
 from inspector.station.pages import Html, data, filled
 from inspector.station.turns import LABELS_MS, MOST_AT_ONCE
 from inspector.station.watch import Watch
@@ -75,6 +76,7 @@ class Views:
             "units": _units(request),
             "has_strip": self._watches[chosen].line.has_strip,
             "has_archive": self._watches[chosen].line.archive is not None,
+            "kept": {"coils": COILS, "many": MANY, "most": MOST},
             "labels_at_once": MOST_AT_ONCE,
             "labels_ms": LABELS_MS,
         }

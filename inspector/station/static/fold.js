@@ -1,11 +1,11 @@
 // What a line's events come to: its coils on the screen, its cameras, its recipe. Pure: no page, no clock.
 
-const COILS = 2, MANY = 20, MOST = 1500;  // as in kept.py
 const QUOTED = 100;
 const STATUSES = ["failure", "check_function", "out_of_specification", "maintenance_required", "normal"];
 
 export class Fold {
-  constructor() { this.begin(); }
+  // `kept` says how much is here: `coils` large ones, or `many` small ones, of each the newest `most` of a kind.
+  constructor(kept) { this.kept = kept; this.begin(); }
 
   // `putAway` names coils that are shown no longer, the last ones: what still comes of them makes none the newest.
   begin(putAway = []) {
@@ -64,12 +64,12 @@ export class Fold {
   away(name) {
     if (this.find(name)) return;
     this.dropped.delete(name); this.putAway.add(name);
-    if (this.putAway.size > MANY) this.putAway.delete(this.putAway.values().next().value);
+    if (this.putAway.size > this.kept.many) this.putAway.delete(this.putAway.values().next().value);
   }
 
   isFull() {
     const size = ({ defects, missed, crowded, repeats }) => defects.size + missed.length + crowded.length + repeats.size;
-    return this.coils.length > MANY || (this.coils.length > COILS && this.coils.reduce((sum, coil) => sum + size(coil), 0) >= 2 * MOST);
+    return this.coils.length > this.kept.many || (this.coils.length > this.kept.coils && this.coils.reduce((sum, coil) => sum + size(coil), 0) >= 2 * this.kept.most);
   }
 
   report(data, time) {
@@ -96,7 +96,7 @@ export class Fold {
       coil.defects.delete(data.id);     // the newest report comes last
       coil.defects.set(data.id, data);
       this.reach(coil, data.end_mm);
-      if (coil.defects.size > MOST) { const oldest = coil.defects.values().next().value; coil.defects.delete(oldest.id); this.drop(coil, oldest); }
+      if (coil.defects.size > this.kept.most) { const oldest = coil.defects.values().next().value; coil.defects.delete(oldest.id); this.drop(coil, oldest); }
     }
     return true;
   }
@@ -126,7 +126,7 @@ export class Fold {
     if (!coil) return false;
     const { repeats } = coil;
     repeats.delete(data.id); repeats.set(data.id, data);
-    if (repeats.size > MOST) repeats.delete(repeats.keys().next().value);
+    if (repeats.size > this.kept.most) repeats.delete(repeats.keys().next().value);
     return true;
   }
 
@@ -136,7 +136,7 @@ export class Fold {
     const list = data.kind === "missed" ? coil.missed : coil.crowded;
     list.push(data); this.reach(coil, data.end_mm);
     if (data.kind === "missed") coil.missedTo[data.camera] = Math.max(coil.missedTo[data.camera] ?? 0, data.end_mm);
-    if (list.length > MOST) this.drop(coil, list.shift());
+    if (list.length > this.kept.most) this.drop(coil, list.shift());
     return true;
   }
 

@@ -18,7 +18,7 @@ import { Strips } from "./strip.js";
 import { metres, perMetre } from "./units.js";
 import { date, number, t, time } from "./words.js";
 
-const fold = new Fold(), reached = new Reached(), alarms = new Alarms(reason), strips = new Strips(byId("strip"), byId("tip")), newest = new Newest(byId("newest"), byId("newest-rows"));
+const fold = new Fold(facts.kept), reached = new Reached(), alarms = new Alarms(reason), strips = new Strips(byId("strip"), byId("tip")), newest = new Newest(byId("newest"), byId("newest-rows"));
 let line = null, now = null, isDue = true, isLost = false, silentSince = 0, hasAnswered = false;
 
 function receive(kind, data) {

@@ -7,11 +7,12 @@ const at = (name) => import(new URL(`../../../inspector/station/static/${name}`,
 const { Fold, gravest, marksOf, sorted } = await at("fold.js");
 const { DELAY_MS, Travel } = await at("travel.js");
 
+const KEPT = { coils: 2, many: 20, most: 1500 };
 const coil = (name, state, length_m = 0, inspected_m = 0) => ({ time: "", data: { kind: "coil", state, coil: name, length_m, inspected_m, missed_m: 0 } });
 const defect = (id, start_mm, more = {}) => ({ time: "", data: { kind: "defect", id, coil: "A", name: "dark", side: "top", start_mm, end_mm: start_mm + 10, left_mm: 100, right_mm: 110, part_of: "", ...more } });
 
 test("coils lie one behind the other on the line", () => {
-  const fold = new Fold();
+  const fold = new Fold(KEPT);
   fold.take(coil("A", "started")); fold.take(coil("A", "ended", 12, 12)); fold.take(coil("B", "started"));
   assert.deepEqual(fold.coils.map((one) => [one.name, one.base]), [["A", 0], ["B", 12_000]]);
   fold.take(defect("late", 13_000));
@@ -19,7 +20,7 @@ test("coils lie one behind the other on the line", () => {
 });
 
 test("a piece that goes on under the next camera is older than those that began since", () => {
-  const fold = new Fold(), names = () => fold.coils.map((one) => one.name).join(" ");
+  const fold = new Fold(KEPT), names = () => fold.coils.map((one) => one.name).join(" ");
   for (let n = 1; n <= 8; n++) {
     fold.take(coil(`P${n}`, "started")); fold.take(coil(`P${n}`, "ended", 2, 2));
     if (n > 3) { fold.take(coil(`P${n - 3}`, "started", 2, 2)); fold.take(defect(`under${n}`, 500, { coil: `P${n - 3}`, side: "bottom" })); }
@@ -32,7 +33,7 @@ test("a piece that goes on under the next camera is older than those that began 
 
 test("small coils are here as far as they are no more than two large ones", () => {
   for (const [defects, many] of [[1500, 2], [1, 20]]) {
-    const fold = new Fold();
+    const fold = new Fold(KEPT);
     for (let n = 0; n < 25; n++) {
       fold.take(coil(`P${n}`, "started"));
       for (let d = 0; d < defects; d++) fold.take(defect(`d${d}`, d, { coil: `P${n}` }));
@@ -45,8 +46,8 @@ test("small coils are here as far as they are no more than two large ones", () =
 });
 
 test("an event of a coil that was put away makes it no newest one", () => {
-  const full = () => { const fold = new Fold(); for (let n = 0; n < 22; n++) fold.take(coil(`P${n}`, "started")); return fold; };
-  const late = new Fold(); late.begin(["P0", "P1"]); late.take(coil("P2", "started"));   // a page that was opened since
+  const full = () => { const fold = new Fold(KEPT); for (let n = 0; n < 22; n++) fold.take(coil(`P${n}`, "started")); return fold; };
+  const late = new Fold(KEPT); late.begin(["P0", "P1"]); late.take(coil("P2", "started"));   // a page that was opened since
   const stretch = { time: "", data: { kind: "missed", coil: "P1", camera: "top", start_mm: 0, end_mm: 9 } }, repeat = { time: "", data: { kind: "repeat", coil: "P1", id: "r" } };
   for (const fold of [full(), late]) {
     const before = fold.coils.map((one) => [one.name, one.base]);
@@ -60,7 +61,7 @@ test("an event of a coil that was put away makes it no newest one", () => {
 });
 
 test("another coil of the same name begins again, and one that goes on does not", () => {
-  const fold = new Fold();
+  const fold = new Fold(KEPT);
   fold.take(coil("A", "started")); fold.take(defect("d", 5)); fold.take(coil("A", "started", 1, 1));
   assert.equal(fold.coils.length, 1);
   fold.take(coil("A", "ended", 2, 2)); fold.take(coil("A", "started"));
@@ -68,13 +69,13 @@ test("another coil of the same name begins again, and one that goes on does not"
 });
 
 test("the newest event's time is the line's last sign", () => {
-  const fold = new Fold();
+  const fold = new Fold(KEPT);
   for (const time of ["2026-11-27T10:00:00Z", "2026-11-28T10:00:00Z", "2026-11-27T11:00:00Z"]) fold.take({ ...coil("A", "started", 1, 1), time });
   assert.equal(fold.latest, "2026-11-28T10:00:00Z");
 });
 
 test("a coil that goes on after a restart has no grade", () => {
-  const fold = new Fold();
+  const fold = new Fold(KEPT);
   fold.take(coil("A", "started")); fold.take(coil("A", "ended", 2, 2)); fold.take({ time: "", data: { kind: "record", coil: "A", grade: "release" } });
   assert.equal(fold.coil.record.grade, "release");
   fold.take(coil("A", "started", 2, 2));
@@ -82,7 +83,7 @@ test("a coil that goes on after a restart has no grade", () => {
 });
 
 test("a record that comes late is not the one of the next coil of its name", () => {
-  const fold = new Fold(), record = { time: "", data: { kind: "record", coil: "A", grade: "block" } };
+  const fold = new Fold(KEPT), record = { time: "", data: { kind: "record", coil: "A", grade: "block" } };
   fold.take(coil("A", "started")); fold.take(coil("A", "ended", 2, 2)); fold.take(coil("A", "started")); fold.take(record);
   assert.deepEqual(fold.coils.map((one) => one.record?.grade), ["block", undefined]);
   fold.begin(); fold.take(coil("A", "started")); fold.take(record);      // to a browser that comes now
@@ -90,13 +91,13 @@ test("a record that comes late is not the one of the next coil of its name", () 
 });
 
 test("a defect that grows is one, and a part of another is none", () => {
-  const fold = new Fold();
+  const fold = new Fold(KEPT);
   fold.take(defect("d", 5)); fold.take(defect("d", 5, { end_mm: 900 })); fold.take(defect("e", 700)); fold.take(defect("e", 700, { part_of: "d" }));
   assert.deepEqual([...fold.coil.defects.values()].map((one) => [one.id, one.end_mm]), [["d", 900]]);
 });
 
 test("defects that are no longer here count all the same", () => {
-  const fold = new Fold();
+  const fold = new Fold(KEPT);
   fold.take(coil("A", "started"));
   for (let n = 0; n < 1510; n++) fold.take(defect(`d${n}`, n));
   assert.equal(fold.undrawn(fold.coil), 10);
@@ -106,7 +107,7 @@ test("defects that are no longer here count all the same", () => {
 });
 
 test("metres that were not inspected count when their stretches are no longer here", () => {
-  const fold = new Fold(), stretch = (kind, n) => ({ time: "", data: { kind, coil: "A", camera: "top", side: "top", start_mm: 2 * n, end_mm: 2 * n + 1 } });
+  const fold = new Fold(KEPT), stretch = (kind, n) => ({ time: "", data: { kind, coil: "A", camera: "top", side: "top", start_mm: 2 * n, end_mm: 2 * n + 1 } });
   fold.take(coil("A", "started"));
   for (let n = 0; n < 1510; n++) { fold.take(stretch("missed", n)); fold.take(stretch("crowded", n)); }
   assert.equal(fold.coil.missed.length, 1500); assert.equal(fold.missed(fold.coil), 1510);
@@ -118,21 +119,21 @@ test("metres that were not inspected count when their stretches are no longer he
 });
 
 test("of repeats the newest are here", () => {
-  const fold = new Fold(), repeat = (id) => ({ time: "", data: { kind: "repeat", coil: "A", id } });
+  const fold = new Fold(KEPT), repeat = (id) => ({ time: "", data: { kind: "repeat", coil: "A", id } });
   fold.take(coil("A", "started"));
   for (let n = 0; n < 1510; n++) { fold.take(repeat(`r${n}`)); fold.take(repeat("goes on")); }
   assert.equal(fold.coil.repeats.size, 1500); assert.ok(fold.coil.repeats.has("goes on"));
 });
 
 test("a repeat that its coil's tail shows is that coil's, though others of the name have begun", () => {
-  const fold = new Fold(), repeat = (id, coils_since) => fold.take({ time: "", data: { kind: "repeat", coil: "", id, coils_since } });
+  const fold = new Fold(KEPT), repeat = (id, coils_since) => fold.take({ time: "", data: { kind: "repeat", coil: "", id, coils_since } });
   for (let n = 0; n < 3; n++) { fold.take(coil("", "started")); fold.take(coil("", "ended", 5, 5)); }
   assert.deepEqual([repeat("r", 2), repeat("s", 0), repeat("gone", 3)], [true, true, false]);
   assert.deepEqual(fold.coils.map((one) => [...one.repeats.keys()]), [["r"], [], ["s"]]);
 });
 
 test("a camera's faults come and go", () => {
-  const fold = new Fold(), event = (fault, state, status) => ({ data: { kind: "camera", camera: "top", fault, state, status, message: fault } });
+  const fold = new Fold(KEPT), event = (fault, state, status) => ({ data: { kind: "camera", camera: "top", fault, state, status, message: fault } });
   fold.take(event("dark", "raised", "out_of_specification")); fold.take(event("frozen", "raised", "failure")); fold.take(event("frozen", "returned", "out_of_specification"));
   assert.equal(fold.cameras.get("top").status, "out_of_specification");
   assert.deepEqual([...fold.cameras.get("top").faults.keys()], ["dark"]);
@@ -141,7 +142,7 @@ test("a camera's faults come and go", () => {
 });
 
 test("the marks of a roll are found, over missing ones", () => {
-  const fold = new Fold();
+  const fold = new Fold(KEPT);
   for (const turn of [0, 1, 3, 4]) fold.take(defect(`m${turn}`, 500 + 1885 * turn));
   fold.take(defect("other", 3000)); fold.take(defect("elsewhere", 500 + 1885 * 2, { left_mm: 600, right_mm: 610 }));
   const marks = marksOf({ name: "dark", side: "top", newest: "m4", across_mm: 105, period_mm: 1885 }, fold.coil.defects);
@@ -163,7 +164,7 @@ test("the newest unacknowledged alarm stands first", () => {
 });
 
 test("a kind of a later version changes nothing", () => {
-  const fold = new Fold();
+  const fold = new Fold(KEPT);
   assert.equal(fold.take({ data: { kind: "from_2030" } }), false);
   assert.equal(fold.coils.length, 0);
 });

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from inspector.alarms.standing import StandingReports
 from inspector.camera_health.faults import FAULTS, FrameFacts, Pixels
 from inspector.languages.catalogue import in_units, languages
 from inspector.station.access import Access, Who
+from inspector.station.kept import COILS, MANY, MOST
 from inspector.station.settings import LineSection, StationSection
 from inspector.station.turns import LABELS, MOST_AT_ONCE, WAIT_S
 from inspector.station.views import Views
@@ -90,15 +92,25 @@ def test_no_page_goes_by_the_screens_own_clock() -> None:
             assert not re.search(r"Date\.now\(|new Date\(\)", script.read_text(encoding="utf-8")), script.name
 
 
-def test_a_page_asks_for_as_many_labels_as_are_taken_and_waits_as_long(tmp_path: Path) -> None:
-    """Else more are refused, or it says that there is no answer while the line writes what it shows as not given."""
+@pytest.fixture
+def facts(tmp_path: Path) -> Any:
+    """What the station writes into a page."""
     access = Access(StationSection(line=(LineSection(config=str(tmp_path / "line.toml")),)))
     state = {"who": Who("Kim", "engineer", "")}
     asked = Request({"type": "http", "method": "GET", "query_string": b"", "headers": [], "state": state})
     page = bytes(asyncio.run(Views(access, {LINE.name: Watch(LINE)}).review(asked)).body).decode()
     found = re.search(r'id="facts">(.*?)</script>', page)
-    facts = msgspec.json.decode(found[1]) if found else {}
+    return msgspec.json.decode(found[1]) if found else {}
+
+
+def test_a_page_asks_for_as_many_labels_as_are_taken_and_waits_as_long(facts: Any) -> None:
+    """Else more are refused, or it says that there is no answer while the line writes what it shows as not given."""
     assert facts["labels_at_once"] == MOST_AT_ONCE and facts["labels_ms"] > 1000 * WAIT_S * MOST_AT_ONCE / LABELS
+
+
+def test_a_page_keeps_of_coils_what_the_station_keeps(facts: Any) -> None:
+    """Else one that was opened late would show other coils than one that is open for long."""
+    assert facts["kept"] == {"coils": COILS, "many": MANY, "most": MOST}
 
 
 def test_the_first_view_is_small() -> None:
