@@ -27,6 +27,8 @@ Verdict = Literal["found", "confused", "missed", "small", "unseen"]
 
 TOLERANCE_MM = 5.0
 """Boxes this close still overlap: the network's edges are good to a few pixels of 0.6 mm."""
+LEAST_PX = 4.0
+"""And this close on coarse pixels, of which 5 mm are one or two: two of the squares in which recipes decide."""
 TOLERANCE_PX = 16.0
 """And no farther off than this: 5 mm are another place where a pixel is 0.05 mm."""
 
@@ -150,7 +152,7 @@ def overlaps(
 
 def tolerance_mm(mm_per_px: float) -> float:
     """Return how far apart boxes may lie that still overlap, on pixels of this size."""
-    return min(TOLERANCE_MM, TOLERANCE_PX * mm_per_px)
+    return min(max(TOLERANCE_MM, LEAST_PX * mm_per_px), TOLERANCE_PX * mm_per_px)
 
 
 def verdict(

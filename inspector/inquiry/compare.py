@@ -22,7 +22,7 @@ from inspector.inquiry import output, source
 from inspector.ranks import percentile
 from inspector.records.events import Defect, Missed
 from inspector.records.recipe import DefectClass
-from inspector.score import overlaps, verdict
+from inspector.score import overlaps, tolerance_mm, verdict
 from inspector.simulator import planted
 from inspector.simulator.planted import COIL, LOST, PlantedRow
 
@@ -121,7 +121,8 @@ def _coil(
     missed = [gap for _, gap in history.events(passage, Missed)]
     reached_mm = 1000 * totals(history, passage).length_m
     rows = [row for row in truth if row.is_defect]
-    overlap = overlaps(rows, defects)
+    strip = truth[0]
+    overlap = overlaps(rows, defects, tolerance_mm(strip.mm_per_row), across_mm=tolerance_mm(strip.mm_per_px))
     for row in truth:
         if row.what == COIL:
             yield _row(row, row.end_mm, reached_mm if passage.is_over else None, "" if passage.is_over else RUNS)

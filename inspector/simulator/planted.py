@@ -13,11 +13,11 @@ import msgspec
 
 from inspector.errors import InspectorError
 from inspector.records.extent import Extent
-from inspector.simulator.sheet import CLASSES, Planted, Sheet
+from inspector.simulator.sheet import CLASSES, MM_PER_PX, Planted, Sheet
 
 COIL, DEFECT, PRINT, LOST = "coil", "defect", "print", "lost"
 """Kinds of rows: the whole coil, a defect, a print of a damaged roll (a defect too), strip that was never sent."""
-COLUMNS = ("coil", "what", "name", *Extent.__struct_fields__)
+COLUMNS = ("coil", "what", "name", *Extent.__struct_fields__, "mm_per_px", "mm_per_row")
 
 
 class PlantedRow(Extent, frozen=True, kw_only=True):
@@ -27,6 +27,9 @@ class PlantedRow(Extent, frozen=True, kw_only=True):
     what: str
     name: str
     """The class; empty where it is no defect."""
+    mm_per_px: float = MM_PER_PX
+    """Of its strip's pixels across; files of 0.3 lack it, and that of rows."""
+    mm_per_row: float = MM_PER_PX
 
     @property
     def is_defect(self) -> bool:
@@ -52,13 +55,14 @@ def rows(
     """Write down one coil of procedural steel between two positions."""
     right_mm = sheet.width_px * sheet.mm_per_px
     whole = Extent(start_mm=start_mm, end_mm=end_mm, left_mm=0.0, right_mm=right_mm, area_mm2=0.0)
-    found = [_row(coil, COIL, "", whole)]
+    scale = (sheet.mm_per_px, sheet.mm_per_row)
+    found = [_row(coil, COIL, "", whole, scale)]
     if lost_mm is not None and lost_mm[0] < end_mm and lost_mm[1] > start_mm:
         from_mm, to_mm = max(start_mm, lost_mm[0]), min(end_mm, lost_mm[1])
-        found.append(_row(coil, LOST, "", msgspec.structs.replace(whole, start_mm=from_mm, end_mm=to_mm)))
+        found.append(_row(coil, LOST, "", msgspec.structs.replace(whole, start_mm=from_mm, end_mm=to_mm), scale))
     for defect in sorted(sheet.planted(start_mm, end_mm), key=lambda defect: defect.start_mm):
         what = PRINT if sheet.is_print(defect) else DEFECT
-        found.append(_row(coil, what, CLASSES[defect.class_id - 1], _cut(defect, start_mm, end_mm)))
+        found.append(_row(coil, what, CLASSES[defect.class_id - 1], _cut(defect, start_mm, end_mm), scale))
     return found
 
 
@@ -103,6 +107,6 @@ def read(path: Path) -> list[PlantedRow]:
         raise InspectorError(f"{path}: {error}. Give a file that `inspector replay --planted` wrote.") from error
 
 
-def _row(coil: str, what: str, name: str, extent: Extent) -> PlantedRow:
+def _row(coil: str, what: str, name: str, extent: Extent, scale: tuple[float, float]) -> PlantedRow:
     places = {field: round(getattr(extent, field), 4) for field in Extent.__struct_fields__}
-    return PlantedRow(coil=coil, what=what, name=name, **places)
+    return PlantedRow(coil=coil, what=what, name=name, mm_per_px=scale[0], mm_per_row=scale[1], **places)

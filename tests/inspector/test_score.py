@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from inspector.records.events import Defect, Missed
 from inspector.records.recipe import DefectClass
-from inspector.score import Score, score
+from inspector.score import Score, score, tolerance_mm
 from inspector.simulator.sheet import CLASSES, Planted
 
 KINDS = tuple(
@@ -86,6 +86,14 @@ def test_one_report_may_find_two() -> None:
 def test_tolerance(box: Box, found: int) -> None:
     """Boxes a few millimetres apart still belong together; not more."""
     assert score([defect("crack", box)], [CRACK], KINDS, 1.0).total.found == found
+
+
+@pytest.mark.parametrize(
+    ("mm_per_px", "mm"), [(0.05, 0.8), (0.32, 5.0), (0.625, 5.0), (1.0, 5.0), (1.25, 5.0), (2.0, 8.0), (5.0, 20.0)]
+)
+def test_tolerance_follows_the_scale(mm_per_px: float, mm: float) -> None:
+    """It is 5 mm where those are at least 4 pixels, two squares that a recipe decides in, and at most 16."""
+    assert tolerance_mm(mm_per_px) == mm
 
 
 @pytest.mark.parametrize("is_reported", [True, False])

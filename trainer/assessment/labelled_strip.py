@@ -5,8 +5,8 @@ A strip is a whole procedural coil, its frames in a row, or one labelled frame b
 - a true defect is a connected region (8-neighbourhood) of one class in its labels, however small: none is defined away;
 - what is reported is what the line reports of a coil that is one frame long;
 - they match as everywhere in this project (`inspector.score`): a true defect is found when a reported one of
-  its class overlaps its box or lies within 5 mm of it, or 16 px where those are less; a reported defect near no true
-  one is false.
+  its class overlaps its box or lies within 5 mm of it, or 16 px where those are less, or 4 px where those are more; a
+  reported defect near no true one is false.
 
 A defect that crosses several labelled frames counts in each, for that they are neighbours is unknown.
 """

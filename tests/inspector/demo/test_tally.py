@@ -14,6 +14,7 @@ from inspector.demo.received import Received
 from inspector.demo.ribbon import MISSED, NOT_SEEN, NOT_YET, SIGNS, WELD, RibbonMark, RibbonStrip, draw
 from inspector.demo.tally import ROW_MM, Tally
 from inspector.records.events import Defect, Missed
+from inspector.records.extent import Extent
 from inspector.simulator import planted
 from inspector.simulator.rolls import RollMark
 from inspector.simulator.sheet import Sheet
@@ -44,7 +45,7 @@ def perfect(truth: list[planted.PlantedRow]) -> Received:
     received = Received(COILS)
     for number, row in enumerate(truth):
         if row.is_defect:
-            facts = {name: getattr(row, name) for name in (*planted.COLUMNS[3:], "coil", "name")}
+            facts = {name: getattr(row, name) for name in (*Extent.__struct_fields__, "coil", "name")}
             received.defects[f"{number}"] = any_defect(id=f"{number}", **facts)
         elif row.what == planted.LOST:
             gap = Missed(camera="top", coil=row.coil, start_mm=row.start_mm, end_mm=row.end_mm, reasons={"lost": 6})

@@ -229,6 +229,38 @@ def test_what_was_planted_counts_by_the_rule_of_the_score(tmp_path: Path, capsys
 
 
 @pytest.mark.parametrize(
+    ("scale", "off", "outcome"),
+    [
+        ((0.05, 0.05), (3.0, 0.0), "not found"),  # 60 rows
+        ((0.05, 0.625), (3.0, 0.5), "found"),
+        ((0.05, 0.625), (0.0, 3.0), "not found"),
+        ((1.0, 1.0), (4.9, 4.9), "found"),
+        ((1.0, 1.0), (5.1, 0.0), "not found"),
+        ((2.0, 2.0), (7.9, 7.9), "found"),  # squares of 4 mm
+        ((2.0, 2.0), (8.1, 0.0), "not found"),
+    ],
+)
+def test_how_far_off_a_found_defect_lies_follows_the_scale(
+    scale: tuple[float, float],
+    off: tuple[float, float],
+    outcome: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What lies 60 fine pixels off is another defect, what lies two squares of coarse ones off is the same."""
+    journal = new_journal(tmp_path / "journal")
+    place = {"start_mm": 1050.0 + off[0], "end_mm": 1060.0 + off[0], "left_mm": 20.0 + off[1], "right_mm": 40.0}
+    journal.record([reported("C", "started"), any_defect(name="crack", **place), reported("C", "ended", 10.0)])
+    journal.close()
+    places = {"start_mm": 1000.0, "end_mm": 1050.0, "left_mm": 0.0, "right_mm": 20.0, "area_mm2": 50.0}
+    planted = PlantedRow(coil="C", what="defect", name="crack", mm_per_px=scale[0], mm_per_row=scale[1], **places)
+    write([planted], tmp_path / "truth.csv")
+    assert main(["compare", str(tmp_path / "truth.csv"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
+    row, *_ = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert row["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
     ("words", "usage"),
     [
         (["coils", "--coil", "A"], "usage: inspector coils "),

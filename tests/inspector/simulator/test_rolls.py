@@ -65,6 +65,15 @@ def test_what_was_planted_is_written_and_read_again(tmp_path: Path) -> None:
     assert [row.planted(0).start_mm for row in rows if row.is_defect] == sorted(
         defect.start_mm for defect in SHEET.planted(0.0, 4000.0)
     )
+    coarse = planted.rows("C", Sheet(5, mm_per_px=2.0, mm_per_row=1.5), 0.0, 4000.0, None)
+    planted.write(coarse, tmp_path / "planted.csv")
+    read = planted.read(tmp_path / "planted.csv")
+    assert {(row.mm_per_px, row.mm_per_row) for row in read} == {(2.0, 1.5)}, "how far off a found one may lie"
+    before = [line.rsplit(",", 2)[0] for line in (tmp_path / "planted.csv").read_text().splitlines()]
+    (tmp_path / "planted.csv").write_text("\n".join(before))
+    assert [(row.start_mm, row.mm_per_px) for row in planted.read(tmp_path / "planted.csv")] == [
+        (row.start_mm, 0.625) for row in coarse
+    ], "a file of 0.3"
     (tmp_path / "planted.csv").write_text("coil,what\nC,defect\n")
     with pytest.raises(InspectorError, match="replay --planted"):
         planted.read(tmp_path / "planted.csv")
