@@ -33,6 +33,8 @@ class CameraTravel(msgspec.Struct):
     """Bad frames since, of whose headers nothing is believed: the next good frame shows where they lay."""
     missing: int = 0
     """Frames that never came since: they lie before the next one, if that is of this coil."""
+    skipped: int = 0
+    """Bad frames since that a number was kept for, of the next coil too; messages that were no frames had none."""
     captured_ns: int = 0
     """When the last frame that found its place was captured, by the camera's clock; 0 in a state of before 0.4."""
 
@@ -40,7 +42,7 @@ class CameraTravel(msgspec.Struct):
         """Take up the place of the next frame."""
         self.boot, self.number, self.last_mm = header.boot, header.number, place.end_mm
         self.placed_mm = max(self.placed_mm, place.end_mm)
-        self.length_mm, self.placeless, self.missing = length_mm, 0, 0
+        self.length_mm, self.placeless, self.missing, self.skipped = length_mm, 0, 0, 0
         self.captured_ns = header.captured_ns
 
     @property
@@ -61,6 +63,7 @@ class CameraTravel(msgspec.Struct):
         """Expect no place for some of the bad frames."""
         self.number += frames
         self.placeless -= frames
+        self.skipped += frames
 
     def skip_head(self, begins_mm: float) -> float:
         """Take the last lost frames for the head that the next coil lacks; return what of it is left to explain."""
@@ -78,14 +81,15 @@ class CameraTravel(msgspec.Struct):
         """Count from this frame on, whose camera counts `span` numbers before it begins again; return what `passed`.
 
         Another process gives out the numbers now, and may be any number of rounds behind the one before. A number that
-        passed before, of a frame that was captured later, shows that the camera counts from the beginning again.
+        passed before, of a frame that was captured later, shows that the camera counts from the beginning again: unless
+        it was kept for a bad frame.
         """
         passed = self.passed(header)
         if passed is None:
             return None
         passed %= span
         passed -= span if passed >= span // 2 else 0
-        if passed < -JUST_PASSED or (passed < 0 and header.captured_ns > self.captured_ns):
+        if passed < -JUST_PASSED or (passed < -self.skipped and header.captured_ns > self.captured_ns):
             self.boot = ""  # that of no frame
             return None
         self.number = header.number - 1 - passed

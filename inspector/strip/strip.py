@@ -259,7 +259,8 @@ class Strip:
         """Have a camera leave a coil for the next; return where on that one it is welded, and to what, if it is."""
         camera = self._cameras[header.camera]
         at_mm = welds.weld_mm(header, camera.footprint(header).length_mm, lane)
-        if lane.is_restored and lane.track.recount(header, camera.numbers) == 0:
+        passed = lane.track.recount(header, camera.numbers) if lane.is_restored else None
+        if passed is not None and -lane.track.skipped <= passed <= 0:
             lane.is_restored = False  # nothing passed unseen
         coil = self._coils[lane.coil]
         hand_on(self._state, header.camera, turn.now_ns)

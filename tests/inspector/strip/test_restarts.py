@@ -12,7 +12,7 @@ from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Data, Defect
 from inspector.records.stages import Loss
 from inspector.strip.coils import SILENT_NS
-from inspector.strip.strip import Strip
+from inspector.strip.strip import REPORT_AFTER_NS, Strip
 from tests.coils import CAMERAS, LENGTH_MM, STEPS, Camera, Ledger
 from tests.frames import LAST, findings, header, inspected
 from tests.strips import THROUGH, coils, gaps, missed, say, seen
@@ -153,6 +153,36 @@ def test_a_count_that_begins_again_under_the_same_boot_while_the_inspector_was_d
     assert gaps(reported) == [missed(10.0, 10.0, down=0, restart=0)]
     ended = strip(LAST).events[-1]
     assert isinstance(ended, CoilReport) and (ended.inspected_m, ended.missed_m, ended.frames) == (0.04, 0.0, 4)
+
+
+NO_FRAME = Loss("rejected", "json", "top", 1)
+"""A message that is refused before a number can be read: a frame, or none."""
+
+
+@pytest.mark.parametrize("end", ["kill", "stop", "lasting"])
+@pytest.mark.parametrize(("refused", "first"), [(1, 2), (1, 3), (3, 2), (3, 4)])
+def test_a_refused_message_right_before_a_restart_had_a_number_or_none(refused: int, first: int, end: str) -> None:
+    """Without an encoder too the camera counts on, by which the next frame lies where it does without a restart."""
+    strip = Strip(CAMERAS[:1])
+    say(seen(0), seen(1), *[NO_FRAME] * refused, strip=strip)
+    if end == "stop":
+        strip(LAST)
+    if end == "lasting":
+        say(strip=strip, now_ns=REPORT_AFTER_NS)
+    strip = restarted(strip)
+    reported = say(seen(first), seen(first + 1), strip=strip)
+    assert all(gap.reasons.keys() == {"json"} for gap in gaps(reported))
+    ended = strip(LAST).events[-1]
+    assert isinstance(ended, CoilReport) and ended.length_m == max(2 + refused, first + 2) / 100
+
+
+@pytest.mark.parametrize("refused", [1, 3])
+def test_a_refused_message_before_a_restart_was_no_frame_of_the_next_coil(refused: int) -> None:
+    """A camera that counts on behind it with another coil passed nothing unseen."""
+    strip = Strip(CAMERAS[:1])
+    say(seen(0), seen(1), *[NO_FRAME] * refused, strip=strip)
+    reported = say(seen(2, coil="D"), strip=restarted(strip))
+    assert [gap.reasons for gap in gaps(reported)] == [{"json": refused}]
 
 
 def test_a_frame_that_comes_late_over_a_restart() -> None:
