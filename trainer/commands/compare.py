@@ -58,10 +58,11 @@ def run(given: argparse.Namespace) -> int:
     encoders = list(dict.fromkeys(given.encoders))
     try:
         with hold_folder(given.out):
+            fit.warn_of_data(settings, console := Console())
             if given.folds:
-                compare_folds(settings, encoders, given.out, Console(), folds=given.folds, at_once=given.jobs)
+                compare_folds(settings, encoders, given.out, console, folds=given.folds, at_once=given.jobs)
             else:
-                compare(settings, encoders, given.out, Console())
+                compare(settings, encoders, given.out, console)
     except (KeyboardInterrupt, RunStopped) as stopped:
         print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return stopped.exit_code if isinstance(stopped, RunStopped) else EXIT_INTERRUPTED

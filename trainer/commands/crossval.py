@@ -49,8 +49,9 @@ def run(given: argparse.Namespace) -> int:
     wanted = convert({**PRESETS["best"], **settings, "folds": None}, Settings)
     try:
         with hold_folder(given.out):
+            fit.warn_of_data(wanted, console := Console())
             crossval(
-                without_patience(wanted, console := Console()),
+                without_patience(wanted, console),
                 given.folds,
                 given.out,
                 console,

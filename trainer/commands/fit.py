@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -270,8 +271,22 @@ def run(given: argparse.Namespace) -> int:
             raise UserError(f"no DATA; expected {DATA_HELP}")
         refuse_two_networks(settings)
         wanted = convert({**PRESETS["best"], **settings}, Settings)
-    (fit_folded if wanted.folds else fit)(wanted, given.out, Console(), given.resume)
+    warn_of_data(wanted, console := Console())
+    (fit_folded if wanted.folds else fit)(wanted, given.out, console, given.resume)
     return 0
+
+
+def warn_of_data(settings: Settings, console: Console) -> None:
+    """Print what `trainer check` warns of that needs no pixels, once for all networks that a command teaches."""
+    from inspector.records.recipe import Window
+    from trainer.data.check import remarks
+
+    if os.environ.get("RANK", "0") != "0":  # of torchrun's processes the first talks
+        return
+    window = Window(*settings.window) if settings.window else None
+    for data in ((*settings.data, *settings.validate), *((spec,) for spec in settings.extra)):
+        for line in remarks(data, settings.only, window=window, size=settings.size):
+            console.print(f"warning: {line}", soft_wrap=True, markup=False, highlight=False)
 
 
 def asked(given: argparse.Namespace) -> dict[str, object]:

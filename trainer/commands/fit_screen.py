@@ -37,6 +37,7 @@ def run(given: argparse.Namespace) -> int:
     from inspector import recipe
     from inspector.engines.openvino import OpenVino
     from trainer.data import sources
+    from trainer.data.check import remarks
     from trainer.data.sizes import check_sizes, cut_larger, line_size
     from trainer.data.split import read_training
     from trainer.files import hold_folder
@@ -51,6 +52,8 @@ def run(given: argparse.Namespace) -> int:
     window = card.window if card else None
     frames = sources.frames(given.data, given.only, classes=names, window=window, size=size)
     sources.check_only(given.data, given.only)
+    for line in remarks(given.data, given.only, window=window, size=size):
+        print(f"warning: {line}")
     if given.split:
         frames = read_training(given.split, frames)
     size_px = line_size(check_sizes(frames), size)

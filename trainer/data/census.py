@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,8 +38,8 @@ class Census:
     faults: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     """What is odd but stops nothing."""
-    oddities: tuple[tuple[str, str, int], ...] = ()
-    """What was done to images: in words, the first frame's name, and to how many it was done."""
+    oddities: tuple[str, ...] = ()
+    """What was done to images, a line for each kind."""
     overlapping: int = 0
     """Frames in which some pixels are of several classes."""
 
@@ -89,8 +90,7 @@ def take_census(frames: Frames, indices: Iterable[int]) -> Census:
         digest = hashlib.blake2b(repr(sample.pixels.shape).encode() + sample.pixels.tobytes(), digest_size=16)
         height_px, width_px = sample.pixels.shape
         facts.append(Facts(index, height_px, width_px, class_px, digest.digest()))
-    oddities = tuple((words, names[0], len(names)) for words, names in odd.items())
-    return Census(tuple(facts), tuple(faults), tuple(warnings), oddities, overlapping)
+    return Census(tuple(facts), tuple(faults), tuple(warnings), tuple(say_oddities(odd)), overlapping)
 
 
 def check_labels(*parts: Frames) -> None:
@@ -100,18 +100,42 @@ def check_labels(*parts: Frames) -> None:
         DataError: those that cannot be read or do not fit their image; all of them.
     """
     faults: list[str] = []
+    for of, at in _from_files(parts):
+        try:
+            of.check_labels(at)
+        except DataError as error:
+            faults += error.faults
+    if faults:
+        raise DataError(*faults)
+
+
+def _from_files(parts: Iterable[Frames]) -> Iterator[tuple[LabelledFrames, int]]:
+    """Yield the frames that lie in files: each in its own set, and its index there."""
     for frames in parts:
         for index in range(len(frames)):
             of, at = frames, index
             while isinstance(of, Derived):
                 of, at = of.at(at)
-            try:
-                if isinstance(of, LabelledFrames):
-                    of.check_labels(at)
-            except DataError as error:
-                faults += error.faults
-    if faults:
-        raise DataError(*faults)
+            if isinstance(of, LabelledFrames):
+                yield of, at
+
+
+def find_oddities(*parts: Frames) -> list[str]:
+    """Return what was done to images that their owner should know, a line for each kind; reads their headers alone."""
+    odd: dict[str, list[str]] = defaultdict(list)
+    for of, at in _from_files(parts):
+        with suppress(DataError):  # whoever reads its pixels says so
+            for words in of.oddities(at):
+                odd[words].append(of.name(at))
+    return say_oddities(odd)
+
+
+def say_oddities(odd: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a line for each kind of oddity, of which the names of all such frames are given."""
+    return [
+        f"{names[0]}: {words}" + (f"; and {counted(len(names) - 1, 'more frame')}" if len(names) > 1 else "")
+        for words, names in odd.items()
+    ]
 
 
 def find_overlaps(frames: Frames) -> list[str]:

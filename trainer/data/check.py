@@ -13,7 +13,7 @@ from pathlib import Path
 from inspector.records.recipe import Window
 from inspector.words import counted
 from trainer.data import contact, sources
-from trainer.data.census import Census, take_census
+from trainer.data.census import Census, find_oddities, take_census
 from trainer.data.duplicates import near_duplicates
 from trainer.data.samples import Frames
 from trainer.data.sizes import line_size
@@ -23,7 +23,7 @@ from trainer.errors import DataError
 LABEL = 16
 """Characters before what a line says."""
 NAMED = 5
-"""Groups of duplicates that the report names."""
+"""Groups of duplicates that the report names, and warnings that a run repeats."""
 FEW = 20
 """Frames to measure on, below which all are better measured out of fold."""
 
@@ -91,11 +91,21 @@ def check(wanted: Wanted, say: Say, watch: Callable[[int], Iterable[int]] = rang
             wanted.out / "contact.png",
         )
         say(f"{'contact sheet':16}{wanted.out / 'contact.png'}")
-    odd = [
-        f"{name}: {words}" + (f"; and {counted(count - 1, 'more frame')}" if count > 1 else "")
-        for words, name, count in census.oddities
-    ]
-    return CheckResult(faults, [*opened.warnings, *census.warnings, *odd, *_without_frames(census, frames.class_names)])
+    gaps = _without_frames(census, frames.class_names)
+    return CheckResult(faults, [*opened.warnings, *census.warnings, *census.oddities, *gaps])
+
+
+def remarks(
+    data: Sequence[str], only: str | None = None, *, window: Window | None = None, size: tuple[int, int] | None = None
+) -> list[str]:
+    """Return what to know of data before it teaches, of `CheckResult.warnings` what needs no pixels: few lines.
+
+    Pixels of several classes, and classes without frames, a run reports of its own parts. Faults are left to it, too.
+    """
+    opened = sources.open_all(data, only, window=window, size=size)
+    found = [*opened.warnings, *(find_oddities(opened.frames) if opened.frames else ())]
+    more = counted(len(found) - NAMED, "more warning")
+    return [*found[:NAMED], *([f"and {more}; `trainer check` lists them all"] if len(found) > NAMED else ())]
 
 
 def _line(census: Census, stated: tuple[int, int] | None) -> str:

@@ -140,6 +140,14 @@ class LabelledFrames:
             self._classes[index] = frozenset(present)
         return self._classes[index]
 
+    def oddities(self, index: int) -> tuple[str, ...]:
+        """Return what its owner should know of how a frame's image is stored, for which its header is enough.
+
+        Raises:
+            DataError: no image that can be used.
+        """
+        return read_head(self._entries[index].image).oddities()
+
     def image(self, index: int) -> Path | None:
         """Return the file of a frame's pixels."""
         return self._entries[index].image

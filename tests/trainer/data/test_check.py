@@ -7,6 +7,7 @@ import pytest
 
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
+from trainer.data.check import remarks
 from trainer.data.split import open_data
 
 
@@ -63,6 +64,56 @@ def test_a_split_that_parts_twins_is_reported(twins: Path, tmp_path: Path, capsy
     assert main(["check", str(twins), "--split", str(tmp_path / "mine.csv"), "--out", str(tmp_path / "out")]) == 0
     assert "leaks           10 groups on both sides" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["contact.png"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fit"],
+        ["fit", "--folds", "3"],
+        ["crossval", "--folds", "3"],
+        ["crossval", "--folds", "3", "--jobs", "2"],
+        ["compare", "--encoders", "resnet18"],
+    ],
+)
+def test_who_teaches_on_data_is_warned_as_check_warns(
+    words: list[str], twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of frames that are not read and how images are stored, once; then it ends, for there are no such weights."""
+    for number in (11, 12):
+        path = twins / "images" / f"{number:03}.png"
+        pixels = cv2.imread(str(path))
+        assert pixels is not None
+        cv2.imwrite(str(path), pixels)  # in colour
+    (twins / "images" / "scan.xcf").touch()
+    extra = tmp_path / "extra"
+    (extra / "images" / "frames").mkdir(parents=True)
+    (extra / "masks").mkdir()
+    assert main(["check", str(twins), "--out", str(tmp_path / "out")]) == 0
+    checked = [line for line in capsys.readouterr().err.splitlines() if "no frame has class" not in line]
+    assert len(checked) == 2 and "scan.xcf" in checked[0] and "in colour" in checked[1]
+    command, *options = words
+    asked = [command, str(twins), *options, "--extra", str(extra), "--weights", str(tmp_path / "none.pt")]
+    assert main([*asked, "--out", str(tmp_path / "run")]) == 2
+    warned = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
+    assert warned[:2] == checked
+    assert [line.partition(", as ")[2].partition(",")[0] for line in warned[2:]] == ["frames"]
+
+
+def test_a_screen_that_is_taught_warns_too(twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything else of its data; then it ends, for there is no such split."""
+    (twins / "images" / "scan.xcf").touch()
+    asked = ["fit-screen", str(twins), "--split", str(tmp_path / "none.csv"), "--out", str(tmp_path / "screen")]
+    assert main(asked) == 2
+    assert ", as scan.xcf, is not read" in capsys.readouterr().out
+
+
+def test_of_many_warnings_a_run_says_few(tmp_path: Path) -> None:
+    """The rest is what check is for."""
+    (tmp_path / "images").mkdir()
+    for name in ("a b", "c d", "e f", "g h", "i j", "k l", "m n"):
+        (tmp_path / "masks" / name).mkdir(parents=True)
+    assert remarks([str(tmp_path)])[5:] == ["and 2 more warnings; `trainer check` lists them all"]
 
 
 def test_every_fault_is_listed_and_the_exit_code_says_so(
