@@ -45,7 +45,8 @@ Thumbnails = npt.NDArray[np.float32]
 def near_duplicates(frames: Frames) -> list[tuple[int, ...]]:
     """Return the groups of two or more frames that show the same steel, exact copies too, by index in order.
 
-    Frames without a file (procedural steel) are never looked at. Groups are joined through a common member.
+    Frames without a file (procedural steel) are never looked at. Groups are joined through a common member, however
+    different their ends are: were they not, a split that keeps groups whole could still part a pair.
 
     Raises:
         DataError: an image that cannot be read; all of them.
