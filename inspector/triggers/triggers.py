@@ -22,6 +22,7 @@ from inspector.config.camera import CameraSection
 from inspector.records.events import Data, Defect, Trigger, TriggerState
 from inspector.records.extent import Extent
 from inspector.records.stages import Findings
+from inspector.triggers.motion import Forecast
 from inspector.triggers.settings import TriggerSection
 from inspector.triggers.ways import Way, Ways
 
@@ -100,18 +101,38 @@ def _target(rule: TriggerSection, defect: Defect) -> Target:
     return Target(rule=rule.name, armed_action=rule.action, defect_id=defect.id, **facts)
 
 
+class _Call(msgspec.Struct, frozen=True):
+    """What holds for all targets at one call: asked for each, a thousand of them would take a core."""
+
+    now_ns: int
+    stands: bool
+    pause_ns: int
+    """How long it may be until the next call: the longest pause of late."""
+
+
 class _Moment(msgspec.Struct, frozen=True):
     """What is known of when a target's action is to be done."""
 
     state: TriggerState
-    captured_ns: int = 0
+    forecast: Forecast | None = None
+    there_ns: int | None = None
+    """When the strip is where the action takes effect."""
     due_ns: int = 0
     to_go_mm: float = 0.0
     late_mm: float = 0.0
     speed: float = 0.0
     """mm/s."""
     is_steady: bool = False
-    within_mm: float = 0.0
+
+    @property
+    def captured_ns(self) -> int:
+        """When the newest row was exposed that the forecast is of."""
+        return self.forecast.at_ns if self.forecast else 0
+
+    @property
+    def within_mm(self) -> float:
+        """How exact it is."""
+        return self.forecast.within_mm(self.there_ns) if self.forecast and self.there_ns else 0.0
 
 
 class _State(msgspec.Struct):
@@ -165,7 +186,9 @@ class Triggers:
         for event in findings.events:
             if isinstance(event, Defect):
                 self._look(event, events)
-        self._state.targets = [target for target in self._state.targets if self._waits(target, now_ns, events)]
+        if self._state.targets:
+            call = _Call(now_ns, self._ways.stands(now_ns), self._pause_ns())
+            self._state.targets = [target for target in self._state.targets if self._waits(target, call, events)]
         return msgspec.structs.replace(findings, events=(*findings.events, *events)) if events else findings
 
     def state(self) -> bytes:
@@ -252,21 +275,21 @@ class Triggers:
 
     # --- the moment -------------------------------------------------------------------------------------------
 
-    def _waits(self, target: Target, now_ns: int, events: list[Data]) -> bool:
+    def _waits(self, target: Target, call: _Call, events: list[Data]) -> bool:
         """Report what there is to report of a target; return whether it is still waited for."""
-        moment, action = self._moment(target, now_ns), self._rules[target.rule].action
+        moment, action = self._moment(target, call), self._rules[target.rule].action
         at_mm = self._at_mm(target)
         waits = moment.state == "armed" and (target.is_asked or not target.is_whole)
         if not (target.is_asked or waits):
             events.append(self._event(target, _Moment("void"), "its rule asks for it no more"))
         elif target.is_asked and not (waits and target.is_armed(action, at_mm)):
             target.armed_action, target.armed_at_mm = action, at_mm
-            events.append(self._event(target, moment, _words(target, moment, now_ns)))
+            events.append(self._event(target, moment, _words(target, moment, call.now_ns)))
         if not (waits or target.is_whole):
             self._finish(target.rule, target.defect_id)
         return waits
 
-    def _moment(self, target: Target, now_ns: int) -> _Moment:
+    def _moment(self, target: Target, call: _Call) -> _Moment:
         """Say when the action is to be done, by what is known now."""
         forecast = self._ways.motion(target.camera).forecast()
         if forecast is None:  # nothing came since a restart
@@ -274,27 +297,23 @@ class Triggers:
         rule = self._rules[target.rule]
         delay_ns = round(rule.delay_ms * 1e6)
         effect_mm = target.line_mm + self._ahead_mm(target)
-        stands = self._ways.stands(now_ns)
-        there_ns = None if stands else forecast.when_ns(effect_mm)
-        past_mm = (forecast.line_mm if stands else forecast.place_mm(now_ns + delay_ns)) - effect_mm
+        there_ns = None if call.stands else forecast.when_ns(effect_mm)
+        past_mm = (forecast.line_mm if call.stands else forecast.place_mm(call.now_ns + delay_ns)) - effect_mm
         due_ns = there_ns - delay_ns if there_ns else 0
-        pause_ns = self._pause_ns()
         state: TriggerState = "armed"
-        if past_mm > NEAR_MM or (stands and past_mm >= 0):
+        if past_mm > NEAR_MM or (call.stands and past_mm >= 0):
             state = "late"
-        elif (
-            due_ns and due_ns - now_ns <= max(round(rule.lead_ms * 1e6), pause_ns) + pause_ns
-        ):  # else too late next time
-            state = "due"
+        elif due_ns and due_ns - call.now_ns <= max(round(rule.lead_ms * 1e6), call.pause_ns) + call.pause_ns:
+            state = "due"  # else too late next time
         return _Moment(
             state=state,
-            captured_ns=forecast.at_ns,
+            forecast=forecast,
+            there_ns=there_ns,
             due_ns=due_ns,
             to_go_mm=effect_mm - forecast.line_mm,
             late_mm=past_mm if state == "late" else 0.0,
-            speed=0.0 if stands else forecast.speed,
-            is_steady=forecast.is_steady and not stands,
-            within_mm=forecast.within_mm(there_ns) if there_ns else 0.0,
+            speed=0.0 if call.stands else forecast.speed,
+            is_steady=forecast.is_steady and not call.stands,
         )
 
     def _at_mm(self, target: Target) -> float:
@@ -307,7 +326,6 @@ class Triggers:
         return M * (rule.position_m - (camera.station_m if camera else 0.0) - rule.before_m) if rule else 0.0
 
     def _pause_ns(self) -> int:
-        """How long it may be until the next call: the longest pause of late."""
         return max((after - before for before, after in pairwise(self._calls)), default=0)
 
     def _event(self, target: Target, moment: _Moment, message: str) -> Trigger:

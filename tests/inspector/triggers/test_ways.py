@@ -119,7 +119,8 @@ def test_a_camera_that_is_back(boot: str, begins: int, ends: int, order: int) ->
         frame = msgspec.structs.replace(seen.frame, header=msgspec.structs.replace(of, boot=named))
         return msgspec.structs.replace(seen, frame=frame)
 
-    for now_ns, arrivals in line.calls(*line.positions()):
+    positions = line.positions()
+    for now_ns, arrivals in line.calls(*positions):
         came = [sent(seen) for seen in arrivals if seen.frame.header.number not in range(begins, ends)]
         others = [
             seen for seen in arrivals if seen.frame.header.camera == "bottom" and seen.frame.header.number not in lost
@@ -128,10 +129,19 @@ def test_a_camera_that_is_back(boot: str, begins: int, ends: int, order: int) ->
         for batch in [(came or others)[::order]] if order else [others, mine]:
             found = triggers(strip(Findings(arrivals=tuple(batch), closed_ns=now_ns)))
             reported += [event for event in trigger_events(found.events) if event.state != "armed"]
-    off = [line.off_mm(event, FAR, *line.positions()) for event in reported]
+    off = [line.off_mm(event, FAR, *positions) for event in reported]
     assert {event.state for event in reported} == {"due"}
     assert {event.coil for event in reported} >= {"C0", f"C{ends // 200}"}
     assert max(abs(mm) for mm in off if mm is not None) <= ROW_MM
+
+
+def test_what_holds_for_all_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand defects that are waited for ask a thousand times for a forecast, and once a batch for the rest."""
+    stands = Mock(wraps=Ways.stands)
+    monkeypatch.setattr(Ways, "stands", lambda ways, now_ns: stands(ways, now_ns))
+    line = Line(speed=even, seconds=4, each=1)
+    line.run(FAR)
+    assert 0 < stands.call_count <= len(line.calls(*line.positions()))
 
 
 def test_cameras_that_are_well_cost_no_forecast(monkeypatch: pytest.MonkeyPatch) -> None:
