@@ -93,10 +93,13 @@ def run(args: argparse.Namespace) -> int:
     Raises: InspectorError when a port is taken, a recipe is missing, or a process fails.
     """
     screen = StatusScreen(sys.stdout)
-    choice = RecipeChoice(args.recipe, "") if args.recipe else choose_recipe(args.look)
-    setup = set_up(args.out, choose_ports(args.port_base), choice.recipe)
+
+    def choose() -> RecipeChoice:
+        return RecipeChoice(args.recipe, "") if args.recipe else choose_recipe(args.look)
+
+    setup = set_up(args.out, choose_ports(args.port_base), choose)
     try:
-        Demo(args, setup, choice, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()
+        Demo(args, setup, screen, colour=text.wants_colour(sys.stdout, os.environ)).run()
     except KeyboardInterrupt:
         screen.line("broken off")
         return EXIT_FAILURE
@@ -111,10 +114,8 @@ def run(args: argparse.Namespace) -> int:
 class Demo:
     """One demonstration."""
 
-    def __init__(
-        self, args: argparse.Namespace, setup: DemoSetup, choice: RecipeChoice, screen: StatusScreen, *, colour: bool
-    ) -> None:
-        self._args, self._setup, self._choice, self._screen, self._colour = args, setup, choice, screen, colour
+    def __init__(self, args: argparse.Namespace, setup: DemoSetup, screen: StatusScreen, *, colour: bool) -> None:
+        self._args, self._setup, self._screen, self._colour = args, setup, screen, colour
         self._received = Received(COILS)
         self._reached_m = 0.0
 
@@ -128,7 +129,7 @@ class Demo:
         with ExitStack() as stack:
             daemon = DaemonProcess(self._setup.config, self._setup.ports)
             stack.enter_context(daemon.start(report=lambda why: self._screen.line(f"waiting: {why}")))
-            chosen = f"recipe {self._setup.recipe}{self._choice.reason and f', {self._choice.reason}'}"
+            chosen = f"recipe {self._setup.recipe}{self._setup.why and f', {self._setup.why}'}"
             self._screen.line(f"ready after {time.monotonic() - began_s:.1f} s; {chosen}")
             self._listener = stack.enter_context(daemon.listener())
             self._open_station(stack)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.demo.recipes import FAST, FULL, LEAST_FPS, capacity_fps, choose_recipe, within_budget
+from inspector.demo.recipes import FAST, FULL, LEAST_FPS, RecipeChoice, capacity_fps, choose_recipe, within_budget
 from inspector.demo.setup import set_up
 from inspector.harness.ports import Ports
 from inspector.service import line
@@ -42,5 +42,5 @@ def test_cores_that_others_have_do_not_count(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_shipped_recipe_is_named_as_it_is(tmp_path: Path) -> None:
     """A line's own configuration may name it so too."""
-    setup = set_up(tmp_path / "demo", Ports.free(), FAST)
+    setup = set_up(tmp_path / "demo", Ports.free(), lambda: RecipeChoice(FAST, ""))
     assert line.load(setup.config).recipe.path == FAST and setup.recipe.name == FAST

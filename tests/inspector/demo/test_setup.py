@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.demo.recipes import FULL
+from inspector.demo.recipes import RecipeChoice
 from inspector.demo.setup import TEMPLATE, choose_ports, set_up
 from inspector.errors import InspectorError, RecipeError, SocketError
 from inspector.harness.ports import Ports
@@ -48,7 +48,7 @@ def test_ports_and_recipe_are_put_in(tmp_path: Path) -> None:
     """A demo while an inspector runs takes other ports, and any recipe folder."""
     ports = Ports.free()
     recipe = card(tmp_path / "mine", CLASSES)
-    setup = set_up(tmp_path / "demo", ports, str(recipe))
+    setup = set_up(tmp_path / "demo", ports, lambda: RecipeChoice(str(recipe), ""))
     settings = line.load(setup.config)
     assert settings.intake.bind == f"tcp://127.0.0.1:{ports.frames}"
     assert settings.events.bind == f"tcp://127.0.0.1:{ports.events}"
@@ -69,21 +69,21 @@ def test_the_usual_ports_give_way_where_one_is_taken() -> None:
 
 
 def test_taken_port_is_named(tmp_path: Path) -> None:
-    """Two demos at once: the second says which port is taken and what to do."""
+    """Two demos at once: the second says which port is taken and what to do, before it chooses a recipe."""
     ports = Ports.free()
     taken = rf"port {ports.replay} \(replay\).*--port-base"
     with socket.create_server(("127.0.0.1", ports.replay)), pytest.raises(SocketError, match=taken):
-        set_up(tmp_path, ports, FULL)
+        set_up(tmp_path / "demo", ports, pytest.fail)
 
 
 def test_recipe_of_other_classes_is_refused(tmp_path: Path) -> None:
     """A recipe that does not know what the demo plants cannot be scored by it."""
     recipe = card(tmp_path / "mine", ("dark", "bright"))
     with pytest.raises(InspectorError, match="knows dark, bright; expected pitted, crack"):
-        set_up(tmp_path / "demo", Ports.free(), str(recipe))
+        set_up(tmp_path / "demo", Ports.free(), lambda: RecipeChoice(str(recipe), ""))
 
 
 def test_recipe_that_is_none_is_refused(tmp_path: Path) -> None:
     """A wrong folder is noticed before anything is started."""
     with pytest.raises(RecipeError, match=r"no recipe\.toml"):
-        set_up(tmp_path / "demo", Ports.free(), str(tmp_path / "none"))
+        set_up(tmp_path / "demo", Ports.free(), lambda: RecipeChoice(str(tmp_path / "none"), ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from unittest.mock import Mock
+from unittest.mock import Mock, create_autospec
 
 import msgspec
 import pytest
@@ -137,8 +137,8 @@ def test_a_camera_that_is_back(boot: str, begins: int, ends: int, order: int) ->
 
 def test_what_holds_for_all_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand defects that are waited for ask a thousand times for a forecast, and once a batch for the rest."""
-    stands = Mock(wraps=Ways.stands)
-    monkeypatch.setattr(Ways, "stands", lambda ways, now_ns: stands(ways, now_ns))
+    stands = create_autospec(Ways.stands, side_effect=Ways.stands)
+    monkeypatch.setattr(Ways, "stands", stands)
     line = Line(speed=even, seconds=4, each=1)
     line.run(FAR)
     assert 0 < stands.call_count <= len(line.calls(*line.positions()))
