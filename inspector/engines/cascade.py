@@ -155,7 +155,7 @@ class Cascade:
 
 
 def permit(full: Recipe, screen: Recipe) -> Screen:
-    """Return what a recipe permits its screen, and refuse one whose losses were never measured.
+    """Return what a recipe permits its screen, and refuse one whose losses were never measured, or at other settings.
 
     Raises: RecipeError.
     """
@@ -165,6 +165,12 @@ def permit(full: Recipe, screen: Recipe) -> Screen:
         raise RecipeError(
             f"recipe.screen is {screen} ({screen.sha256[:12]}), and recipe {full} {found}; expected a screen whose "
             "losses were measured. Run `trainer tune-screen`, or leave `screen` out."
+        )
+    if permitted.settings_sha256 not in (None, full.settings_sha256):
+        raise RecipeError(
+            f"recipe.screen is {screen}, and recipe {full} reports by other settings than those at which its losses "
+            "were measured: it may hold back what is reported now. Run `trainer tune-screen`, set threshold, "
+            "min_area_mm2, min_confidence and min_probability back, or leave `screen` out."
         )
     return permitted
 

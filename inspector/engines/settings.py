@@ -15,8 +15,8 @@ class RecipeSection(Section, frozen=True):
         str,
         key(
             "A fast recipe that looks at every frame first, named as `path` is: only what it does not find surely "
-            "sound goes to the recipe in `path`. `trainer tune-screen` measures what that loses, and permits it. "
-            "Empty: none."
+            "sound goes to the recipe in `path`. `trainer tune-screen` measures what that loses, and permits it at the "
+            "settings that the recipe's classes have then. Empty: none."
         ),
     ] = ""
     screen_audit: Annotated[

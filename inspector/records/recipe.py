@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Annotated, Any, Literal, overload
 
@@ -158,6 +159,8 @@ class Screen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Upper bound of the share that is lost, at 95 % confidence."""
     held_back: Annotated[float, Meta(ge=0, le=1)]
     """Share of the test strip's sound frames that was held back."""
+    settings_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Of what the full recipe reported as this was measured (`Recipe.settings_sha256`); None: not noted."""
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -191,6 +194,24 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Which fast recipe may look first; None: what that would lose was not measured."""
     scores: dict[str, float | int | str] = {}
     """Measured on frames it was not trained on; the keys name convention and unit."""
+
+    @property
+    def settings_sha256(self) -> str:
+        """SHA-256 of what decides which defects are reported: model and settings, but no names and no figures.
+
+        Cards note it: what becomes a setting later is left out where it has its default, or theirs would not hold.
+        """
+        kinds = [
+            (
+                kind.threshold,
+                kind.min_area_mm2,
+                kind.min_confidence,
+                kind.min_probability,
+                kind.certainty if kind.min_probability else None,
+            )
+            for kind in self.classes
+        ]
+        return hashlib.sha256(msgspec.json.encode((self.sha256, self.confidence, kinds))).hexdigest()
 
     @property
     def columns(self) -> int:

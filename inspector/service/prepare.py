@@ -112,7 +112,17 @@ def read_secrets(path: Path, settings: Config, credentials: Path | None) -> Secr
 
 def remarks(settings: Config, card: Recipe) -> list[str]:
     """Return what to know of a configuration though it is no fault."""
-    return [*places.remarks(settings), *rules.remarks(settings, card), *_size_remarks(settings, card)]
+    found = *places.remarks(settings), *rules.remarks(settings, card), *_size_remarks(settings, card)
+    return [*found, *_screen_remarks(settings, card)]
+
+
+def _screen_remarks(settings: Config, card: Recipe) -> Iterator[str]:
+    """A screen of which nobody can say whether its losses were measured at these settings."""
+    if settings.recipe.screen and card.screen and card.screen.settings_sha256 is None:
+        yield (
+            f"recipe {card} does not note at which settings it was measured what its screen loses. If they were "
+            "changed since, `trainer tune-screen` measures it again."
+        )
 
 
 def _size_remarks(settings: Config, card: Recipe) -> Iterator[str]:

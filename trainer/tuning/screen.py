@@ -279,6 +279,7 @@ def tune_screen(
         lost=lost,
         lost_at_most=round(rate_at_most(lost, total), 6),
         held_back=round(found.held_back(below), 4),
+        settings_sha256=full[0].settings_sha256,
     )
     say(
         f"lost {lost} of {total} defects, at most {permitted.lost_at_most:.2%} with 95 % confidence; "

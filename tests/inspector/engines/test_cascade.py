@@ -11,8 +11,9 @@ from inspector.engines.cascade import Cascade, fitted, permit
 from inspector.engines.screening import BLIND_AUDITS, ScreenAccount
 from inspector.engines.stub import See, Stub, grey_is_class
 from inspector.errors import EngineError, RecipeError
+from inspector.recipe import SHIPPED, read_card
 from inspector.records.frame import Bytes3D
-from inspector.records.recipe import Maps, Recipe, Screen
+from inspector.records.recipe import Certainty, Maps, Recipe, Screen
 from tests.frames import HEIGHT, RECIPE, WIDTH
 
 BELOW = 0.25
@@ -233,3 +234,28 @@ def test_only_a_measured_screen_is_permitted() -> None:
     for recipe, screen in ((full, of("b" * 64)), (of("a" * 64), of("f" * 64))):
         with pytest.raises(RecipeError, match=r"recipe\.screen"):
             permit(recipe, screen)
+
+
+def test_a_screen_is_permitted_at_the_settings_at_which_it_was_measured() -> None:
+    """With what decides which defects are reported changed by hand it is refused; a card of before does not say."""
+    full = of("a" * 64)
+    full = of("a" * 64, screen=msgspec.structs.replace(PERMITTED, settings_sha256=full.settings_sha256))
+    first, *others = full.classes
+    for change in ({"threshold": 0.2}, {"min_area_mm2": 1.0}, {"min_confidence": 0.1}, {"min_probability": 0.1}):
+        changed = msgspec.structs.replace(full, classes=(msgspec.structs.replace(first, **change), *others))
+        with pytest.raises(RecipeError, match="trainer tune-screen"):
+            permit(changed, of("f" * 64))
+        assert permit(msgspec.structs.replace(changed, screen=PERMITTED), of("f" * 64)) is PERMITTED
+    certainty = Certainty(constant=0.0, log_odds=1.0, log_area=0.0, log_length=0.0)
+    same = msgspec.structs.replace(first, name="other", certainty=certainty)
+    assert permit(msgspec.structs.replace(full, classes=(same, *others)), of("f" * 64)) is full.screen
+
+
+def test_shipped_cards_permit_their_screens() -> None:
+    """Each notes the settings that it has, so that whoever changes them by hand loses the permission."""
+    cards = {str(card): card for card in map(read_card, (path.parent for path in SHIPPED.glob("*/recipe.toml")))}
+    full = [card for card in cards.values() if card.screen]
+    assert full
+    for card in full:
+        assert card.screen is not None
+        assert permit(card, cards[card.screen.recipe]).settings_sha256 == card.settings_sha256

@@ -6,6 +6,7 @@ import onnx
 import onnx.parser
 import pytest
 
+from inspector import recipe
 from inspector.engines import processor
 from inspector.errors import ConfigError
 from inspector.harness import configuration
@@ -86,3 +87,23 @@ def test_a_camera_much_smaller_than_the_recipe_is_remarked_on(tmp_path: Path, si
     prepared = prepare(path)
     found = [words for words in remarks(prepared.settings, prepared.full.card) if words.startswith("camera top fills")]
     assert len(found) == small and all("never out_of_specification" in words for words in found)
+
+
+def test_a_screen_measured_at_unknown_settings_is_remarked_on(tmp_path: Path) -> None:
+    """A card of before does not note them: its line goes on, and says what would find out."""
+    folder = write_recipe(tmp_path / "r")
+    write_recipe(tmp_path / "fast", name="fast")
+    sections = {"recipe": {"screen": "fast"}}
+    path = configuration.write(tmp_path / "l.toml", PORTS, Path("r"), line="l", mm_per_px=1.0, sections=sections)
+    card = folder / "recipe.toml"
+    text, fast = card.read_text(), recipe.read_card(tmp_path / "fast")
+    permitted = f'{text}[screen]\nrecipe = "fast@1"\nsha256 = "{fast.sha256}"\nbelow = 0.5\n'
+    card.write_text(f"{permitted}defects = 1\nlost = 0\nlost_at_most = 1.0\nheld_back = 1.0\n")
+
+    def is_remarked() -> bool:
+        prepared = prepare(path)
+        return "does not note at which settings" in " ".join(remarks(prepared.settings, prepared.full.card))
+
+    assert is_remarked()
+    card.write_text(f'{card.read_text()}settings_sha256 = "{recipe.read_card(folder).settings_sha256}"\n')
+    assert not is_remarked()

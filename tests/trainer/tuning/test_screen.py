@@ -79,6 +79,7 @@ def test_the_recipe_permits_the_screen_with_what_it_loses(
     card, _ = recipe.load(folders["full"])
     assert card.screen is not None and card.screen.recipe == "fast@1"
     assert card.screen.sha256 == recipe.read_card(folders["screen"]).sha256
+    assert card.screen.settings_sha256 == card.settings_sha256
     assert 0.1 < card.screen.below <= (100 - SURE[DARK]) / 100
     assert (card.screen.defects, card.screen.lost, card.screen.held_back) == (12, 0, 1.0)
     assert card.screen.lost_at_most == pytest.approx(rate_at_most(0, 12), abs=1e-6)
