@@ -160,11 +160,16 @@ def verdict(
 ) -> Verdict:
     """Say what became of a planted defect of class `name` that was reported under the names `seen_as`.
 
-    `gaps` are from where to where nobody inspected, millimetres; `is_large` whether its class asks for no more area.
+    `gaps` are from where to where nobody inspected, millimetres, and may overlap; `is_large` whether its class asks
+    for no more area.
     """
     if not is_large:
         return "small"
-    unseen_mm = sum(max(0.0, min(target.end_mm, end) - max(target.start_mm, start)) for start, end in gaps)
+    unseen_mm, reached_mm = 0.0, target.start_mm
+    for start_mm, end_mm in sorted(gaps):
+        to_mm = min(end_mm, target.end_mm)
+        unseen_mm += max(0.0, to_mm - max(start_mm, reached_mm))
+        reached_mm = max(reached_mm, to_mm)
     if unseen_mm > target.length_mm / 2:
         return "unseen"
     if name in seen_as:

@@ -3,6 +3,8 @@
     inspector replay --coil TRY --metres 20 --planted truth.csv
     inspector compare truth.csv --config line.toml
 
+Law: what was planted passed under one camera. What others report of the coil, or miss of it, counts for nothing.
+
 Knows: the file of what was planted, the rule by which things match. Must not know: how steel is drawn.
 """
 
@@ -16,9 +18,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from inspector.coil.seen import totals
+from inspector.coil.seen import covered, totals
+from inspector.config.geometry import Span
+from inspector.errors import InspectorError
 from inspector.events.history import History, Passage
 from inspector.inquiry import output, source
+from inspector.inquiry.source import Source
 from inspector.ranks import percentile
 from inspector.records.events import Defect, Missed
 from inspector.records.recipe import DefectClass
@@ -39,6 +44,26 @@ APART = {
 """What is counted apart, and how it is called."""
 
 
+class View(msgspec.Struct, frozen=True):
+    """The camera under which it passed."""
+
+    camera: str
+    """Its name; empty where no camera reported anything."""
+    span: Span | None
+    """What it sees across; None: not known, and taken to begin at 0."""
+    is_mirrored: bool
+
+    def on_strip(self, row: PlantedRow) -> PlantedRow:
+        """Return where on the strip a row lies, which counts across from pixel column 0."""
+        if self.span is None:
+            return row
+        left_mm, right_mm = row.left_mm, row.right_mm
+        if self.is_mirrored:
+            width_mm = self.span.right_mm - self.span.left_mm
+            left_mm, right_mm = width_mm - right_mm, width_mm - left_mm
+        return msgspec.structs.replace(row, left_mm=self.span.left_mm + left_mm, right_mm=self.span.left_mm + right_mm)
+
+
 class ComparedRow(msgspec.Struct, frozen=True):
     """One thing that was planted, or one that was reported where nothing was."""
 
@@ -50,7 +75,7 @@ class ComparedRow(msgspec.Struct, frozen=True):
     planted_mm: float | None
     """Where it begins; of a coil, and of a `lost end`, where it ends."""
     across_mm: float | None
-    """Its left edge, of what is false as reported: with `planted_mm` it names one thing."""
+    """Its left edge as planted, of what is false as reported: with `planted_mm` it names one thing."""
     found_mm: float | None
     """The same as reported; null where it was not."""
     off_mm: float | None
@@ -66,6 +91,8 @@ class ComparedRow(msgspec.Struct, frozen=True):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `inspector compare`."""
     parser.add_argument("planted", type=Path, metavar="CSV", help="what `inspector replay --planted` wrote")
+    words = "the camera under which it passed (the only one that there is)"
+    parser.add_argument("--camera", metavar="NAME", help=words)
     source.add_arguments(parser)
     output.add_arguments(parser)
 
@@ -73,16 +100,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print each thing with what became of it, and the sums.
 
-    Raises: ConfigError, RecipeError, JournalError; InspectorError for a file that is none.
+    Raises: ConfigError, RecipeError, JournalError; InspectorError for a file that is none, or the wrong camera.
     """
     truth = planted.read(args.planted)
     rows: list[ComparedRow] = []
     found = source.find(args)
     kinds = {kind.name: kind for kind in found.kinds}
     with History(found.journal) as history:
-        for coil in dict.fromkeys(row.coil for row in truth):
-            passage = history.coil(coil)
-            rows += _coil(history, passage, [row for row in truth if row.coil == coil], kinds)
+        passages = [history.coil(coil) for coil in dict.fromkeys(row.coil for row in truth)]
+        camera = _camera(args.camera, found, history, passages)
+        for passage in passages:
+            view = View(camera, _span(camera, found, history, passage), camera in found.mirrored)
+            rows += _coil(history, passage, view, [row for row in truth if row.coil == passage.coil], kinds)
     if args.json:
         for row in rows:
             print(msgspec.json.encode(row).decode(), file=sys.stdout)
@@ -94,8 +123,39 @@ def run(args: argparse.Namespace) -> int:
     output.write_table(NAMES, ([_words(value) for value in row] for row in cells), sys.stdout)
     print(f"\n{summary(rows)}", file=sys.stdout)
     if not kinds:
-        print("Defects below the recipe's least area count too: --config knows which are.", file=sys.stdout)
+        words = "Defects below the recipe's least area count too: --config knows which are, and mirrored cameras."
+        print(words, file=sys.stdout)
     return 0
+
+
+def _camera(named: str | None, found: Source, history: History, passages: Sequence[Passage]) -> str:
+    """Return the name of the camera under which everything passed.
+
+    Raises: InspectorError where it is none of the line's, or one of several.
+    """
+    names = sorted({span.camera for span in found.spans})
+    if named is not None:
+        if names and named not in names:
+            raise InspectorError(
+                f"--camera is {named}; expected one of the line's: {', '.join(names)}. Give one of them."
+            )
+        return named
+    if not names:  # without the configuration
+        seen = [event.data for passage in passages for event in history.defects(passage)]
+        seen += [gap for passage in passages for _, gap in history.events(passage, Missed)]
+        names = sorted({data.camera for data in seen if isinstance(data, Defect | Missed)})
+    if len(names) > 1:
+        raise InspectorError(
+            f"there are cameras {', '.join(names)}; expected one, under which everything in the file passed. Name it "
+            "with --camera, as `inspector replay` had it."
+        )
+    return names[0] if names else ""
+
+
+def _span(camera: str, found: Source, history: History, passage: Passage) -> Span | None:
+    """Return what the camera sees across, by the configuration, or else by the coil's newest record."""
+    known = found.spans or [span for made in history.records(passage)[-1:] for span in covered(made)]
+    return next((span for span in known if span.camera == camera), None)
 
 
 def summary(rows: Sequence[ComparedRow]) -> str:
@@ -113,16 +173,17 @@ def summary(rows: Sequence[ComparedRow]) -> str:
 
 
 def _coil(
-    history: History, passage: Passage, truth: Sequence[PlantedRow], kinds: Mapping[str, DefectClass]
+    history: History, passage: Passage, view: View, truth: Sequence[PlantedRow], kinds: Mapping[str, DefectClass]
 ) -> Iterator[ComparedRow]:
     """What became of one coil's things, along the coil; then what is false."""
     defects = [event.data for event in history.defects(passage) if isinstance(event.data, Defect)]
-    defects = [defect for defect in defects if not defect.part_of]
-    missed = [gap for _, gap in history.events(passage, Missed)]
+    defects = [defect for defect in defects if not defect.part_of and defect.camera == view.camera]
+    missed = [gap for _, gap in history.events(passage, Missed) if gap.camera == view.camera]
     reached_mm = 1000 * totals(history, passage).length_m
     rows = [row for row in truth if row.is_defect]
     strip = truth[0]
-    overlap = overlaps(rows, defects, tolerance_mm(strip.mm_per_row), across_mm=tolerance_mm(strip.mm_per_px))
+    across_mm = tolerance_mm(strip.mm_per_px)
+    overlap = overlaps([*map(view.on_strip, rows)], defects, tolerance_mm(strip.mm_per_row), across_mm=across_mm)
     for row in truth:
         if row.what == COIL:
             yield _row(row, row.end_mm, reached_mm if passage.is_over else None, "" if passage.is_over else RUNS)

@@ -31,6 +31,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     by_grade: frozenset[str] = frozenset()
     """Alarms that a coil's grade raises, by name."""
     spans: tuple[Span, ...] = ()
+    mirrored: frozenset[str] = frozenset()
+    """Cameras whose pixel column 0 is the right end of what they see, by name."""
     kinds: tuple[DefectClass, ...] = ()
     """Classes of the recipe, in its order."""
     archive: Path | None = None
@@ -82,6 +84,7 @@ def configured(path: Path) -> Source:
         severities=settings.severity,
         by_grade=settings.by_grade,
         spans=spans(settings.camera, card),
+        mirrored=frozenset(camera.name for camera in settings.camera if camera.mirror),
         kinds=card.classes,
         archive=Path(settings.archive.path) if settings.archive.path else None,
     )

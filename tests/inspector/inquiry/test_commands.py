@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from inspector.records.events import CoilRecord, Decision, Missed
 from inspector.simulator.planted import PlantedRow, write
 from tests.coil_journals import new_journal, reported, write_coil
 from tests.defects import any_defect
-from tests.recipes import write_recipe
+from tests.recipes import WIDTH, write_recipe
 
 
 @pytest.fixture
@@ -258,6 +259,68 @@ def test_how_far_off_a_found_defect_lies_follows_the_scale(
     assert main(["compare", str(tmp_path / "truth.csv"), "--journal", str(tmp_path / "journal"), "--json"]) == 0
     row, *_ = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert row["outcome"] == outcome
+
+
+def test_what_was_planted_passed_under_one_camera(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What another says of the coil counts for nothing, a gap that was reported twice once; several are refused."""
+    journal = new_journal(tmp_path / "journal")
+    gap = Missed(camera="top", coil="C", start_mm=1000.0, end_mm=1015.0, reasons={"lost": 1})
+    silent = Missed(camera="bottom", coil="C", start_mm=0.0, end_mm=9000.0, reasons={"silent": 1})
+    mine = any_defect(id="1", name="crack", start_mm=1000.0, end_mm=1050.0)
+    other = any_defect(id="2", name="crack", camera="bottom", start_mm=4000.0, end_mm=4050.0)
+    journal.record([reported("C", "started"), mine, gap, gap, other, silent, reported("C", "ended", 9.0)])
+    journal.close()
+    places = {"left_mm": 0.0, "right_mm": 1.0, "area_mm2": 50.0}
+    truth = [
+        PlantedRow(coil="C", what="defect", name="crack", start_mm=start_mm, end_mm=start_mm + 50, **places)
+        for start_mm in (1000.0, 4000.0)
+    ]
+    write(truth, tmp_path / "truth.csv")
+    words = ["compare", str(tmp_path / "truth.csv"), "--journal", str(tmp_path / "journal")]
+    assert main([*words, "--camera", "top"]) == 0
+    assert "1 of 2 found, 0 false; half" in capsys.readouterr().out
+    assert main(words) == 1
+    assert "there are cameras bottom, top; expected one" in capsys.readouterr().err
+
+
+def test_a_coils_record_knows_where_its_camera_looks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the line's file a defect is found where the coil's record has its camera begin."""
+    journal = new_journal(tmp_path / "journal")
+    seen = any_defect(name="crack", start_mm=1000.0, end_mm=1050.0, left_mm=520.0, right_mm=540.0)
+    journal.record([reported("C", "started"), seen, reported("C", "ended", 10.0)])
+    with History(tmp_path / "journal") as history:
+        span = Span("top", "top", 500.0, 1500.0)
+        journal.record([record(gather(history, history.coil("C"), [span]))])
+    journal.close()
+    places = {"start_mm": 1000.0, "end_mm": 1050.0, "left_mm": 20.0, "right_mm": 40.0, "area_mm2": 50.0}
+    write([PlantedRow(coil="C", what="defect", name="crack", **places)], tmp_path / "truth.csv")
+    assert main(["compare", str(tmp_path / "truth.csv"), "--journal", str(tmp_path / "journal")]) == 0
+    assert "1 of 1 found, 0 false" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_what_was_planted_lies_where_its_camera_looks(
+    mirror: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file counts across from pixel column 0, which may be the right end of what a camera farther on sees."""
+    write_recipe(tmp_path / "r")
+    ports = Ports(frames=5555, events=5556, replay=5557, http=9477)
+    line = configuration.write(tmp_path / "line.toml", ports, Path("r"), line="l", mm_per_px=1.0)
+    placed = f"offset_mm = 500\nmirror = {str(mirror).lower()}"
+    line.write_text(re.sub(r"offset_mm = .*", placed, line.read_text()))
+    left_mm = 500.0 + (WIDTH - 40.0 if mirror else 20.0)
+    seen = any_defect(name="crack", start_mm=1000.0, end_mm=1050.0, left_mm=left_mm, right_mm=left_mm + 20)
+    journal = new_journal(tmp_path / "journal")
+    journal.record([reported("C", "started"), seen, reported("C", "ended", 10.0)])
+    journal.close()
+    places = {"start_mm": 1000.0, "end_mm": 1050.0, "left_mm": 20.0, "right_mm": 40.0, "area_mm2": 50.0}
+    write([PlantedRow(coil="C", what="defect", name="crack", **places)], tmp_path / "truth.csv")
+    words = ["compare", str(tmp_path / "truth.csv"), "--config", str(line)]
+    assert main([*words, "--json"]) == 0
+    (row,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (row["outcome"], row["across_mm"]) == ("found", 20.0)
+    assert main([*words, "--camera", "tip"]) == 1
+    assert "--camera is tip; expected one of the line's: top." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
