@@ -60,16 +60,21 @@ def turned(jpeg: bytes, orientation: int) -> bytes:
 
 
 def turned_tiff(tiff: bytes, orientation: int) -> bytes:
-    """Return a TIFF of OpenCV's with another directory, at its end, that says an orientation."""
+    """Return a TIFF of OpenCV's that says an orientation."""
+    return tagged_tiff(tiff, 274, orientation)
+
+
+def tagged_tiff(tiff: bytes, tag: int, value: int) -> bytes:
+    """Return a TIFF of OpenCV's with another directory, at its end, that has a tag of one short number."""
     (at,) = struct.unpack_from("<I", tiff, 4)
     (count,) = struct.unpack_from("<H", tiff, at)
     entries = {
         struct.unpack_from("<H", tiff, place)[0]: tiff[place : place + 12]
         for place in range(at + 2, at + 2 + 12 * count, 12)
     }
-    entries[274] = struct.pack("<HHIHH", 274, 3, 1, orientation, 0)
+    entries[tag] = struct.pack("<HHIHH", tag, 3, 1, value, 0)
     even = tiff + bytes(len(tiff) % 2)
-    directory = struct.pack("<H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + bytes(4)
+    directory = struct.pack("<H", len(entries)) + b"".join(entries[key] for key in sorted(entries)) + bytes(4)
     return even[:4] + struct.pack("<I", len(even)) + even[8:] + directory
 
 

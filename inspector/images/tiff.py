@@ -19,6 +19,7 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, OFFSETS = 256, 257, 258, 259, 262
 ORIENTATION, SAMPLES, STRIP_BYTES, PLANAR, TILE_OFFSETS, TILE_BYTES, FORMAT = 274, 277, 279, 284, 324, 325, 339
 COMPRESSIONS = {1: "none", 5: "LZW", 8: "Deflate", 32946: "Deflate", 32773: "PackBits"}
 UNSIGNED, BLACK_IS_ZERO, COLOUR = 1, 1, 2
+EXTRA_SAMPLES, PREMULTIPLIED = 338, 1
 SHORT = 3
 SIZES = {1: "B", SHORT: "H", 4: "I"}
 """Of the field types that these tags have: BYTE, SHORT, LONG."""
@@ -105,17 +106,20 @@ def _at(view: memoryview, order: str, place: int) -> int:
 
 
 def _as_stored(content: bytes | memoryview) -> bytearray:
-    """Return a walked TIFF that asks for no turning.
+    """Return a walked TIFF that asks for no turning, and for no alpha to darken its colours.
 
-    libtiff turns what it decodes by this tag, whatever OpenCV is asked for.
+    libtiff turns what it decodes by the one tag, whatever OpenCV is asked for, and by the other multiplies colours of 8
+    bits with their alpha, unless they are so already.
     """
+    wanted = {ORIENTATION: AS_STORED, EXTRA_SAMPLES: PREMULTIPLIED}
     plain = bytearray(content)
     order = "<" if plain[:2] == b"II" else ">"
     at = _at(memoryview(content), order, 4)
     (entries,) = struct.unpack_from(f"{order}H", plain, at)
     for place in range(at + 2, at + 2 + 12 * entries, 12):
-        if struct.unpack_from(f"{order}H", plain, place) == (ORIENTATION,):
-            struct.pack_into(f"{order}HIHH", plain, place + 2, SHORT, 1, AS_STORED, 0)
+        (tag,) = struct.unpack_from(f"{order}H", plain, place)
+        if tag in wanted:
+            struct.pack_into(f"{order}HIHH", plain, place + 2, SHORT, 1, wanted[tag], 0)
     return plain
 
 

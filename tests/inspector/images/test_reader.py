@@ -30,6 +30,7 @@ from tests.images import (
     rows,
     segment,
     strip,
+    tagged_tiff,
     turned,
     turned_tiff,
 )
@@ -217,6 +218,16 @@ def test_a_tiff_is_read_as_stored_whatever_its_orientation(orientation: int) -> 
         head, decoded = decode(turned_tiff(encode(pixels, ".tif"), orientation), window=Window(0, 255 * 16))
         assert np.array_equal(decoded, pixels if pixels is PIXELS else np.rint(DEEP / 16).clip(0, 255))
         assert bool(head.oddities()) == (2 <= orientation <= 8)
+
+
+@pytest.mark.parametrize("meant", range(3))
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_alpha_darkens_no_tiff(meant: int, depth: type[np.unsignedinteger]) -> None:
+    """libtiff multiplies colours by an alpha that the file calls unassociated (2): it is left out, as of a PNG."""
+    grey = PIXELS.astype(depth)
+    content = encode(np.dstack([grey, grey, grey, grey // 2]), ".tif")
+    picture = decode(tagged_tiff(content, 338, meant), window=Window(0, 255))
+    assert np.array_equal(picture.pixels, PIXELS)
 
 
 @pytest.mark.parametrize("block", [b"", b"II", exif(9), exif(3)[:-9], b"MM\0*\xff\xff\xff\xff" + bytes(8)])
