@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,7 +22,8 @@ from inspector.events.history import History
 from inspector.inquiry import source
 from inspector.languages.catalogue import DEFAULT, languages
 from inspector.output import report as remark
-from inspector.records.events import CoilRecord
+from inspector.records.events import CoilRecord, Defect
+from inspector.words import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,18 +78,20 @@ def read(args: argparse.Namespace, *, keep: bool) -> tuple[CoilHistory, CoilReco
     made = record(seen, found.gradings, found.severities, found.by_grade)
     if not args.config:
         made = as_recorded(made, recorded)
-        for words in _unknown(made, keep=keep):
+        for words in _unknown(made, seen.defects):
             remark(f"coil {made.coil}: {words}")
     return seen, made, found
 
 
-def _unknown(made: CoilRecord, *, keep: bool) -> Iterator[str]:
-    """What cannot be known of a coil without a configuration."""
+def _unknown(made: CoilRecord, kept: Sequence[Defect]) -> Iterator[str]:
+    """What cannot be known of a coil without a configuration; `kept` are its defects, where they are shown."""
     if not made.grades:
         why = "it runs still" if made.is_partial else "the journal has no grade of it"
         yield f"is not graded: {why}, and no rules are given. Give the line's TOML file with --config."
-    elif keep and any(sums.count > sums.severities.get("minor", 0) for sums in made.classes):
+        return
+    without = sum(not defect.severity for defect in kept)
+    if without and any(sums.count > sums.severities.get("minor", 0) for sums in made.classes):
         yield (
-            "the journal has no severity of single defects: map and list show all as minor. Give the line's TOML file "
-            "with --config."
+            f"the journal has no severity of {without} of {counted(len(kept), 'defect')}: map and list show them as "
+            "minor. Give the line's TOML file with --config."
         )

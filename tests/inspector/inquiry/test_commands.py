@@ -93,10 +93,26 @@ def test_a_report_without_a_configuration_has_the_grade_that_was_recorded(
     assert (shown.grade, shown.grades, shown.classes) == ("hold", made.grades, made.classes)
     assert [(seen.camera, seen.right_mm) for seen in shown.coverage[:2]] == [("left", 700.0), ("right", 1300.0)]
     assert [decision.operator for decision in shown.decisions] == ["Kim"]
-    assert "no severity of single defects" in printed.err
+    assert "no severity of 300 of 300 defects" in printed.err
     for coil, why in (("D", "the journal has no grade of it"), ("E", "it runs still")):
         assert main(["report", coil, "--journal", str(journal)]) == 0
         assert f"coil {coil}: is not graded: {why}" in capsys.readouterr().err
+
+
+def test_a_report_says_that_severities_are_unknown_only_where_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Defects have had their own since contract 1.3: the map shows them, without a configuration too."""
+    journal = new_journal(tmp_path / "journal")
+    journal.record([reported("C", "started"), any_defect(severity="critical"), reported("C", "ended", 10.0)])
+    with History(tmp_path / "journal") as history:
+        seen = gather(history, history.coil("C"))
+    rules = GradingSection(name="car", version="1", limit=(LimitSection(name="all", grade="hold", max_count=9),))
+    journal.record([record(seen, [rules], [SeveritySection(level="critical")])])
+    journal.close()
+    words = ["report", "C", "--journal", str(tmp_path / "journal"), "--json", str(tmp_path / "coil.json")]
+    assert main(words) == 0
+    assert not capsys.readouterr().err
 
 
 def test_what_is_not_there_is_refused(journal: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
