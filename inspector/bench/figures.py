@@ -83,8 +83,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     rates_fps: tuple[float, ...]
     """Frames a second of each round; of `load`, the rate at which frames were sent."""
     p50_ms: float | None
-    """Time of a batch, from its hand-over to its maps, one at a time (`engine`, `copies`); of a frame, from capture
-    to the arrival of its event at a subscriber (`load`)."""
+    """Time of a batch, from its hand-over to its maps, one at a time (`engine`, `copies`); of a frame, from when
+    it was due to the arrival of its event at a subscriber (`load`)."""
     p99_ms: float | None
     samples: int
     """Number of times that the percentiles are taken from."""

@@ -57,7 +57,8 @@ def images(recipe: Recipe, folder: Path, count: int) -> Shots:
     Raises: InspectorError for images that are none, or not of the recipe's size.
     """
     pictures = ImageFolder(folder, recipe.width, recipe.height, recipe.window)
-    return _shots(f"{folder}, {counted(count, 'image')} in turn", np.stack([pictures(index) for index in range(count)]))
+    words = f"{folder}, {counted(min(count, len(pictures)), 'image')} in turn"
+    return _shots(words, np.stack([pictures(index) for index in range(count)]))
 
 
 def _shots(source: str, pixels: Bytes3D) -> Shots:

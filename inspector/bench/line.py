@@ -8,7 +8,7 @@ the whole way (inferred, analysed, placed, on disk, published), and its arrival 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -34,9 +34,30 @@ class Load(msgspec.Struct, frozen=True):
     rate_fps: float
     """Rate at which they were sent."""
     latencies_ms: tuple[float, ...]
-    """Time from capture to the event's arrival, of each frame."""
+    """Time from when it was due to the event's arrival, of each frame: one that had to wait for room is late."""
     batch_frames: float
     """Mean size of the batches they went in."""
+
+
+def pace(
+    send: Callable[[], str],
+    frames: int,
+    rate_fps: float,
+    *,
+    clock_ns: Callable[[], int] = time.time_ns,
+    sleep: Callable[[float], object] = time.sleep,
+) -> dict[str, int]:
+    """Send frames evenly, each at its time or as soon after it as `send` has room.
+
+    Return when each was due, UNIX nanoseconds, by the coil that `send` returns.
+    """
+    began_ns = clock_ns()
+    due_ns: dict[str, int] = {}
+    for index in range(frames):
+        at_ns = began_ns + round(1e9 * index / rate_fps)
+        sleep(max(0, at_ns - clock_ns()) / 1e9)
+        due_ns[send()] = at_ns
+    return due_ns
 
 
 class BenchLine:
@@ -84,15 +105,11 @@ class BenchLine:
         Raises: InspectorError when the daemon fails, stalls, or loses a frame or an event.
         """
         frames, before = max(2, round(rate_fps * seconds)), self._batches()
-        captured_ns: dict[str, int] = {}
         began = time.perf_counter()
-        for index in range(frames):
-            time.sleep(max(0.0, began + index / rate_fps - time.perf_counter()))
-            coil = self._next_coil()
-            captured_ns[coil] = self._send(coil)
+        due_ns = pace(self._send_next, frames, rate_fps)
         seconds_taken = time.perf_counter() - began
-        arrived_ns = self._arrivals_ns(captured_ns.keys())
-        latencies_ms = tuple((arrived_ns[coil] - captured_ns[coil]) / 1e6 for coil in captured_ns)
+        arrived_ns = self._arrivals_ns(due_ns.keys())
+        latencies_ms = tuple((arrived_ns[coil] - due_ns[coil]) / 1e6 for coil in due_ns)
         after = self._batches()
         return Load((frames - 1) / seconds_taken, latencies_ms, (after[0] - before[0]) / (after[1] - before[1]))
 
@@ -100,6 +117,12 @@ class BenchLine:
 
     def _next_coil(self) -> str:
         return f"{self._feed.boot}-{self._feed.number}"
+
+    def _send_next(self) -> str:
+        """Send the next frame as a coil of its own as soon as there is room; return its coil."""
+        coil = self._next_coil()
+        self._send(coil)
+        return coil
 
     def _send(self, coil: str) -> int:
         """Send the next frame as soon as there is room; return its time of capture."""
