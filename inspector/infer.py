@@ -120,9 +120,11 @@ class Infer:
             yield self._finish(current, pending)
 
     def _finish(self, current: Loaded, pending: deque[Batch]) -> Inferred:
+        screen = current.screen if current.screen and not current.screen.is_blind else None
         maps = current.engine.result() if len(pending[0].pixels) else None
         self._demand.finish()
-        return Inferred(pending.popleft(), current.recipe, maps)
+        is_blind = screen is not None and screen.is_blind  # by this batch
+        return Inferred(pending.popleft(), current.recipe, maps, "blind" if is_blind else "asked" if screen else "")
 
 
 def _submit(engine: Segmenter, batch: Batch) -> None:

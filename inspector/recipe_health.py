@@ -44,6 +44,18 @@ class _Camera(msgspec.Struct):
     """Checksum of that frame."""
     alike: int = 1
     """Different frames in a row with the same presences."""
+    is_screened: bool = False
+    """Whether the screen that looked at its frames was found to be blind, since the last of them."""
+
+    def doubts(self, screen: str) -> dict[str, bool]:
+        """Faults for which its last frame cannot be relied on: whether each stands, or shows alone."""
+        doubts: dict[str, bool] = {fault: fault in self.standing for fault in (*self.streaks, *self.standing)}
+        if self.alike > 1:
+            doubts.setdefault("constant", False)
+        if screen or self.is_screened:
+            doubts["screen_blind"] = self.is_screened or screen == "blind"
+            self.is_screened = False
+        return doubts
 
 
 class RecipeHealth:
@@ -58,22 +70,28 @@ class RecipeHealth:
         self._frames: Counter[tuple[str, RecipeFault]] = Counter()
 
     def __call__(self, inferred: Inferred, findings: Findings) -> Findings:
-        """Look at the answer to every frame of a batch."""
+        """Look at the answer to every frame of a batch; say which cannot be relied on."""
         maps, events = inferred.maps, list[RecipeStatus]()
         if maps is None:
             return findings
+        for camera in self._cameras.values() if inferred.screen == "blind" else ():
+            camera.is_screened = True
+        doubts: list[dict[str, bool]] = []
         answered = -1
         shared = Counter(patch.plane for patch in inferred.batch.patches)
         for frame, patch in zip(inferred.batch.frames(), inferred.batch.patches, strict=True):
+            camera = self._cameras[frame.header.camera]
             if patch.plane == answered:  # the answer is that of the frame above it
+                doubts.append(doubts[-1])
                 continue
             answered = patch.plane
-            camera = self._cameras[frame.header.camera]
             faults = self._faults_of(camera, frame, maps.presence[patch.plane], inferred.recipe)
             for fault in OUTPUT_FAULTS:
                 self._frames[frame.header.camera, fault] += shared[patch.plane] * (fault in faults)
                 if event := self._count(camera, fault, fault in faults, frame, inferred.recipe):
                     events.append(event)
+            doubts.append(camera.doubts(inferred.screen))
+        findings = findings.doubted(doubts)
         return msgspec.structs.replace(findings, events=(*findings.events, *events)) if events else findings
 
     def is_standing(self, camera: str, fault: RecipeFault) -> bool:
@@ -119,10 +137,10 @@ class RecipeHealth:
         answer = presence.tobytes()
         if answer != camera.answer:
             camera.alike = 1
-        elif frame.header.crc32 != camera.seen:
+        elif self._finds_constant and frame.header.crc32 != camera.seen:
             camera.alike += 1
         camera.answer, camera.seen = answer, frame.header.crc32
-        if self._finds_constant and camera.alike >= OUTPUT_FAULTS["constant"][1]:
+        if camera.alike >= OUTPUT_FAULTS["constant"][1]:
             faults.add("constant")
         return faults
 

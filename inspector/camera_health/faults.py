@@ -75,6 +75,8 @@ class Fault(NamedTuple):
     words: Callable[[FrameFacts], str]
     is_in_pixels: bool = False
     """Whether it shows in what is measured of pixels, which not every frame is."""
+    hides: bool = False
+    """Whether its pictures show the strip so badly that what passes meanwhile was not surely seen."""
 
 
 def measure(plane: Bytes2D) -> Pixels:
@@ -117,16 +119,21 @@ def _is_frozen(look: FrameFacts, limits: CameraHealthSection) -> bool:
 
 
 FAULTS: Mapping[CameraFault, Fault] = {
-    "frozen": Fault("failure", _is_frozen, lambda look: "sends the same picture again and again"),
-    "dark": Fault("failure", _is_dark, lambda look: f"is dark: mean grey {look.pixels.grey:.1f}", True),
+    "frozen": Fault("failure", _is_frozen, lambda look: "sends the same picture again and again", hides=True),
+    "dark": Fault("failure", _is_dark, lambda look: f"is dark: mean grey {look.pixels.grey:.1f}", True, True),
     "saturated": Fault(
         "out_of_specification",
         _is_saturated,
         lambda look: f"is saturated: {look.pixels.saturated:.0f} % of the pixels are white",
         True,
+        True,
     ),
     "flat": Fault(
-        "failure", _is_flat, lambda look: f"sends one grey, {look.pixels.grey:.0f}, and not even its own noise", True
+        "failure",
+        _is_flat,
+        lambda look: f"sends one grey, {look.pixels.grey:.0f}, and not even its own noise",
+        True,
+        True,
     ),
     "encoder_standing": Fault(
         "out_of_specification",
@@ -162,6 +169,7 @@ FAULTS: Mapping[CameraFault, Fault] = {
         _is_blurred,
         lambda look: f"is blurred: {100 * (look.focus or 0):.0f} % of the fine detail that it usually shows",
         True,
+        True,
     ),
     "misaligned": Fault(
         "out_of_specification",
@@ -174,6 +182,9 @@ FAULTS: Mapping[CameraFault, Fault] = {
 }
 """All that show in a frame; `silent` shows in that there is none, `not_inspected` in that none is inspected."""
 
+HIDING: frozenset[CameraFault] = frozenset(name for name, fault in FAULTS.items() if fault.hides)
+"""Those under which strip is inspected and not surely seen. None are an encoder's, a lost edge, a lens that was moved:
+where its pictures lie is in question, not what they show."""
 BETWEEN: tuple[CameraFault, ...] = tuple(name for name, fault in FAULTS.items() if not fault.is_in_pixels)
 """Those that show in a frame whose pixels were not measured."""
 IN_HEADERS: tuple[CameraFault, ...] = ("encoder_standing", "encoder_backwards", "clock", "restarting")

@@ -17,6 +17,7 @@ import msgspec
 from inspector.camera_health.faults import (
     BETWEEN,
     FAULTS,
+    HIDING,
     IN_HEADERS,
     UNMEASURED,
     UNSEEN,
@@ -61,6 +62,12 @@ class _Camera(msgspec.Struct):
             for name in (*self.standing, *self.streaks)
         )
 
+    def doubts(self) -> dict[str, bool]:
+        """Faults that hide the strip in its last frame: whether each stands, or shows alone."""
+        if not self.standing and not self.streaks:
+            return {}
+        return {fault: fault in self.standing for fault in sorted(HIDING & (self.standing | self.streaks.keys()))}
+
 
 class _Kept(msgspec.Struct):
     """What of a camera is kept over a restart."""
@@ -88,18 +95,21 @@ class CameraHealth:
         self._silence = Silence(self._cameras, limits)
 
     def __call__(self, batch: Batch, findings: Findings) -> Findings:
-        """Look at every frame of a batch, and at what became of the others."""
+        """Look at every frame of a batch, and at what became of the others; say which cannot be relied on."""
         events: list[CameraStatus] = []
+        doubts: list[dict[str, bool]] = []
         ahead_ns = self._unix_ahead_ns() if batch.arrivals else 0
         place = 0
         for arrival in batch.arrivals:
             if isinstance(arrival, Frame):
                 self._see(arrival, batch, place, ahead_ns, events)
+                doubts.append(self._cameras[arrival.header.camera].doubts())
                 place += 1
             elif arrival.end != "missing":
                 self._lose(arrival, batch.closed_ns, ahead_ns, events)
         for name, words in self._silence.silent().items():
             self._begin(self._cameras[name], "silent", words, events)
+        findings = findings.doubted(doubts)
         if not events:
             return findings
         return msgspec.structs.replace(findings, events=(*findings.events, *events))

@@ -1,8 +1,8 @@
 """What a coil is good for, by rules that the user wrote: release, hold or block, each with its reasons. Pure.
 
-Laws: a coil with more missed metres than allowed or with an unknown length of them, one that the journal no longer
-holds whole, or one that dead zones cover from end to end is never released. A defect is left out only when it lies in
-one dead zone altogether. A reason names what was found, what was allowed, and where.
+Laws: a coil with more metres missed or not surely seen than allowed, or with an unknown length of missed ones, one that
+the journal no longer holds whole, or one that dead zones cover from end to end is never released. A defect is left out
+only when it lies in one dead zone altogether. A reason names what was found, what was allowed, and where.
 
 Knows: rules, columns. Must not know: the journal, files.
 """
@@ -20,6 +20,7 @@ from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.geometry import SIDES
 from inspector.config.severity import SEVERITIES, SeveritySection
 from inspector.records.coil import VERDICTS, Grade, Verdict
+from inspector.records.events import Doubtful, Missed
 from inspector.records.extent import SIZE_DIGITS
 from inspector.records.stages import Gap
 from inspector.words import counted
@@ -48,12 +49,10 @@ def grade(
     `by_grade`: names of alarms that a grade raises. A limit counts none of them.
     """
     counts = graded(seen, rules)
-    from_mm, to_mm = zone_mm(seen, rules)
-    apart = stretches(seen.missed, from_mm, to_mm).values()
-    missed_m = sum(length_m(outside(gaps, seen.welds_mm, 1000 * rules.weld_m)) for gaps in apart)
+    missed_m, doubtful = length_m(_graded(seen, rules, seen.missed)), _graded(seen, rules, seen.doubtful)
     levels = seen.columns.severities(severities)
     alarms = {name: times for name, times in seen.alarms.items() if name not in by_grade}
-    findings = [*_not_seen(seen, rules, missed_m)]
+    findings = [*_not_seen(seen, rules, missed_m), *_not_surely_seen(seen, rules, doubtful)]
     for limit in rules.limit:
         findings += _beyond(seen, limit, counts, levels, alarms)
     worst = max((VERDICTS.index(finding.verdict) for finding in findings), default=0)
@@ -66,7 +65,14 @@ def grade(
         graded=int(counts.sum()),
         left_out=int(len(counts) - counts.sum()),
         missed_m=round(missed_m, 3),
+        doubtful_m=round(length_m(doubtful), 3),
     )
+
+
+def _graded(seen: CoilHistory, rules: GradingSection, strip: Iterable[Missed | Doubtful]) -> list[tuple[float, float]]:
+    """What of some strip is graded; all cameras."""
+    apart = stretches(strip, *zone_mm(seen, rules)).values()
+    return [part for lane in apart for part in outside(lane, seen.welds_mm, 1000 * rules.weld_m)]
 
 
 def zone_mm(seen: CoilHistory, rules: GradingSection) -> tuple[float, float]:
@@ -136,6 +142,19 @@ def _not_seen(seen: CoilHistory, rules: GradingSection, missed_m: float) -> Iter
         yield Finding(rules.missed, f"nothing is graded: all {seen.length_mm / 1000:.3f} m lie in dead zones")
     if not seen.passage.is_whole:
         yield Finding(rules.missed, "the journal no longer holds all of this coil")
+
+
+def _not_surely_seen(
+    seen: CoilHistory, rules: GradingSection, doubtful: Sequence[tuple[float, float]]
+) -> Iterator[Finding]:
+    doubtful_m = length_m(doubtful)
+    if doubtful_m > rules.max_doubtful_m + NEAR_MM / 1000:
+        faults = sorted({fault for stretch in seen.doubtful for fault in stretch.faults})
+        yield Finding(
+            rules.missed,
+            f"{doubtful_m:.3f} m of graded strip were not surely seen (the first at {min(doubtful)[0] / 1000:.3f} m; "
+            f"{', '.join(faults)}), {rules.max_doubtful_m:g} m are allowed",
+        )
 
 
 def _is_dead(seen: CoilHistory, rules: GradingSection) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from inspector.coil.columns import Columns
 from inspector.coil.grade import grade
-from inspector.coil.seen import CoilHistory, length_m, stretches
+from inspector.coil.seen import CoilHistory, doubt_sums, length_m, stretches
 from inspector.coil.settings import GradingSection
 from inspector.config.severity import SEVERITIES, SeveritySection
 from inspector.records.coil import (
@@ -63,6 +63,7 @@ def record(
         decisions=seen.decisions,
         is_estimated=totals.is_estimated,
         per_100_m=per_100_m(len(seen.columns), over_m),
+        doubtful=doubt_sums(seen.doubtful),
     )
 
 

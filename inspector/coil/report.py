@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -29,7 +29,7 @@ from inspector.coil.speech import ENGLISH, Speech
 from inspector.coil.words import figures, foot, grades, subtitle, tables
 from inspector.config.geometry import SIDES
 from inspector.config.severity import SeveritySection
-from inspector.records.events import CoilRecord
+from inspector.records.events import CoilRecord, Doubtful, Missed
 
 PAGE = Path(__file__).with_name("page")
 SCRIPTS = ("data.js", "marks.js", "map.js", "charts.js", "list.js", "page.js", "report.js")
@@ -169,7 +169,8 @@ def _meta(
         "welds": seen.welds_mm,
         "before": seen.before,
         "after": seen.after,
-        "gaps": _gaps(seen),
+        "gaps": _across(seen, seen.missed),
+        "doubtful": _across(seen, seen.doubtful),
         "crowded": [
             {"side": box.side, "start": box.start_mm, "end": box.end_mm, "left": box.left_mm, "right": box.right_mm}
             for box in seen.crowded
@@ -200,7 +201,8 @@ def drawn(crop: ReportPicture) -> dict[str, Any]:
     }
 
 
-def _gaps(seen: CoilHistory) -> list[dict[str, Any]]:
+def _across(seen: CoilHistory, stretches: Iterable[Missed | Doubtful]) -> list[dict[str, Any]]:
+    """Stretches of strip under a camera, on each side that it sees and as wide as that."""
     return [
         {
             "side": span.side,
@@ -209,7 +211,7 @@ def _gaps(seen: CoilHistory) -> list[dict[str, Any]]:
             "left": span.left_mm,
             "right": span.right_mm,
         }
-        for gap in seen.missed
+        for gap in stretches
         for span in seen.spans
         if gap.end_mm > gap.start_mm and gap.camera == span.camera
     ]

@@ -21,9 +21,20 @@ from inspector.coil.columns import Columns
 from inspector.coil.marks import marks
 from inspector.config.geometry import SIDES, Span, as_named
 from inspector.events.history import NEWEST_SEQ, History, Passage
-from inspector.records.coil import Decided
+from inspector.records.coil import Decided, DoubtSums
 from inspector.records.coil_file import CoilFile
-from inspector.records.events import Alarm, CoilRecord, CoilReport, Crowded, Decision, Defect, Missed, Repeat, Weld
+from inspector.records.events import (
+    Alarm,
+    CoilRecord,
+    CoilReport,
+    Crowded,
+    Decision,
+    Defect,
+    Doubtful,
+    Missed,
+    Repeat,
+    Weld,
+)
 from inspector.strip import account, strip
 
 AT_ONCE = 200
@@ -60,6 +71,8 @@ class CoilHistory(msgspec.Struct, kw_only=True):
     """The defects themselves, in the columns' order, where they were asked for."""
     raised: list[Alarm] = []
     """The alarms, each time one was raised."""
+    doubtful: list[Doubtful] = []
+    """What was inspected and not surely seen."""
 
     @property
     def length_mm(self) -> float:
@@ -98,6 +111,7 @@ def gather(
         defects += chunk if keep == "defects" else ()
     columns.freeze()
     missed = [gap for _, gap in history.events(passage, Missed)]
+    doubtful = [stretch for _, stretch in history.events(passage, Doubtful)]
     crowded = [crowd for _, crowd in history.events(passage, Crowded)]
     raised = [alarm for alarm in _found(history, passage, Alarm) if _is_raised(alarm)]
     welds = [weld for _, weld in history.events(passage, Weld)]
@@ -109,7 +123,7 @@ def gather(
         repeats=list(_on_coil(columns, [*repeats.values()], places, passage.is_whole)),
         crowded=crowded,
         alarms=dict(sorted(Counter(alarm.name for alarm in raised).items())),
-        spans=tuple(_spans(spans, columns, missed, crowded)),
+        spans=tuple(_spans(spans, columns, [*missed, *doubtful], crowded)),
         welds_mm=tuple(weld.at_mm for weld in welds),
         before=next((weld.other for weld in welds if weld.is_head), ""),
         after=next((weld.other for weld in welds if not weld.is_head), ""),
@@ -120,6 +134,7 @@ def gather(
         ids=ids,
         defects=defects,
         raised=raised,
+        doubtful=doubtful,
     )
 
 
@@ -201,12 +216,13 @@ def opened(file: CoilFile) -> CoilHistory:
         repeats=list(file.repeats),
         crowded=list(file.crowded),
         alarms=record.alarms,
-        spans=tuple(_spans(covered(record), columns, file.missed, file.crowded)),
+        spans=tuple(_spans(covered(record), columns, [*file.missed, *file.doubtful], file.crowded)),
         decisions=record.decisions,
         welds_mm=file.welds_mm,
         ids=[defect.id for defect in file.defects],
         defects=list(file.defects),
         raised=list(file.raised),
+        doubtful=list(file.doubtful),
     )
 
 
@@ -223,6 +239,7 @@ def closed(seen: CoilHistory, record: CoilRecord) -> CoilFile:
         welds_mm=seen.welds_mm,
         defects=tuple(seen.defects),
         missed=tuple(seen.missed),
+        doubtful=tuple(seen.doubtful),
         repeats=tuple(seen.repeats),
         crowded=tuple(seen.crowded),
         raised=tuple(seen.raised),
@@ -230,8 +247,10 @@ def closed(seen: CoilHistory, record: CoilRecord) -> CoilFile:
     )
 
 
-def stretches(missed: Iterable[Missed], from_mm: float, to_mm: float) -> dict[str, list[tuple[float, float]]]:
-    """By camera, what it missed between two positions: apart, in order."""
+def stretches(
+    missed: Iterable[Missed | Doubtful], from_mm: float, to_mm: float
+) -> dict[str, list[tuple[float, float]]]:
+    """By camera, what it missed, or did not surely see, between two positions: apart, in order."""
     found: dict[str, list[tuple[float, float]]] = {}
     for gap in sorted(missed, key=lambda gap: gap.start_mm):
         start_mm, end_mm = max(gap.start_mm, from_mm), min(gap.end_mm, to_mm)
@@ -245,16 +264,33 @@ def stretches(missed: Iterable[Missed], from_mm: float, to_mm: float) -> dict[st
     return found
 
 
+def doubt_sums(doubtful: Sequence[Doubtful]) -> tuple[DoubtSums, ...]:
+    """Sum up by camera what was not surely seen; a stretch that was reported twice counts once."""
+    faults: dict[str, set[str]] = {}
+    for stretch in doubtful:
+        faults.setdefault(stretch.camera, set()).update(stretch.faults)
+    return tuple(
+        DoubtSums(
+            camera=camera,
+            faults=tuple(sorted(faults[camera])),
+            start_m=round(apart[0][0] / 1000, 3),
+            end_m=round(apart[-1][1] / 1000, 3),
+            doubtful_m=round(length_m(apart), 3),
+        )
+        for camera, apart in sorted(stretches(doubtful, -np.inf, np.inf).items())
+    )
+
+
 def length_m(apart: Iterable[tuple[float, float]]) -> float:
     """Length of stretches together."""
     return sum(end_mm - start_mm for start_mm, end_mm in apart) / 1000
 
 
 def _spans(
-    spans: Sequence[Span], columns: Columns, missed: Iterable[Missed], crowded: Iterable[Crowded]
+    spans: Sequence[Span], columns: Columns, strip: Iterable[Missed | Doubtful], crowded: Iterable[Crowded]
 ) -> Iterator[Span]:
     """Yield what each camera saw, on the sides that its frames named: of them the configuration may not know."""
-    sides = {gap.camera: set[str]() for gap in missed}
+    sides = {stretch.camera: set[str]() for stretch in strip}
     for number, side in np.unique(np.stack([columns.camera, columns.side], 1), axis=0):
         sides.setdefault(columns.cameras[number], set()).add(SIDES[side])
     for crowd in crowded:

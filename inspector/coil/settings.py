@@ -83,6 +83,15 @@ class GradingSection(Section, frozen=True):
     max_crowded: Annotated[
         int, key("Frames that may have shown more than can be listed; beyond, as if missed.", ge=0, le=1_000_000)
     ] = 0
+    max_doubtful_m: Annotated[
+        float,
+        key(
+            "Metres of graded strip that may be inspected and not surely seen, as their camera or the recipe had a "
+            "fault, summed over the cameras; beyond, as if missed.",
+            ge=0,
+            le=1e6,
+        ),
+    ] = 0.0
     limit: Annotated[
         tuple[LimitSection, ...],
         key("A [[grading.limit]] section for each limit.", "Write [[grading.limit]] on a line of its own."),

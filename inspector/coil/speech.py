@@ -9,7 +9,7 @@ Knows: the catalogue's keys, units, the forms of reasons (`grade.py`). Must not 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -37,6 +37,10 @@ FORMS: Mapping[str, re.Pattern[str]] = {
     "reason.crowded": re.compile(
         r"(?P<count>\d+) frames? showed more than can be listed \(the first at (?P<first>[\d.]+ m)\), (?P<allowed>\d+) "
         r"are allowed"
+    ),
+    "reason.doubtful": re.compile(
+        r"(?P<doubtful>[\d.]+ m) of graded strip were not surely seen \(the first at (?P<first>[\d.]+ m); "
+        r"(?P<faults>[\w, ]+)\), (?P<allowed>\S+ m) are allowed"
     ),
     "reason.dead": re.compile(
         r"nothing is graded: all (?P<length>[\d.]+ m) lie in (?:dead zones|the dead zones of head and tail)"
@@ -109,6 +113,10 @@ class Speech(msgspec.Struct, frozen=True):
         what = self._what(found["what"]) if found else None
         return f"{self.known('grade', found['grade'])}: {what}" if found and what else self.units.reworded(reason)
 
+    def faults(self, names: Iterable[str]) -> str:
+        """Faults of cameras and recipe, in words."""
+        return ", ".join(self.known("fault", name) for name in names)
+
     def pictures(self, found: ReportPictures) -> str:
         """What is to be reported of the archive's pictures."""
         return self.t(f"pictures.{found.note}", **found.values) if found.note else ""
@@ -137,6 +145,8 @@ class Speech(msgspec.Struct, frozen=True):
     def _lengths(self, found: re.Match[str]) -> dict[str, str]:
         """What a reason names, with lengths in the reader's units."""
         values = {name: text for name, text in found.groupdict().items() if text is not None}
+        if "faults" in values:
+            values["faults"] = self.faults(values["faults"].split(", "))
         for name in ("start", "end"):
             if name in values:
                 values[name] += " m"

@@ -17,9 +17,9 @@ import msgspec
 
 from inspector.coil.columns import Columns
 from inspector.coil.marks import marks
-from inspector.coil.seen import length_m, stretches
+from inspector.coil.seen import doubt_sums, length_m, stretches
 from inspector.records.coil_file import CoilFile
-from inspector.records.events import Alarm, Crowded, Defect, Missed, Repeat
+from inspector.records.events import Alarm, Crowded, Defect, Doubtful, Missed, Repeat
 
 SAME_MM = 1.0
 """A coil's length is known to a millimetre: a weld so near its end is at its end."""
@@ -28,7 +28,7 @@ MOST_PERCENT = 10_000
 OTHER = {"top": "bottom", "bottom": "top"}
 DIGITS = 6
 """Of millimetres: far below what any camera sees, and above what floating point rounds."""
-Placed = TypeVar("Placed", Defect, Missed, Crowded)
+Placed = TypeVar("Placed", Defect, Missed, Crowded, Doubtful)
 Boxed = TypeVar("Boxed", Defect, Crowded)
 replace = msgspec.structs.replace
 
@@ -116,6 +116,7 @@ def crop(file: CoilFile, from_m: float, to_m: float) -> CoilFile:
         defects=tuple(_cut(file.defects, from_mm, to_mm)),
         missed=tuple(_cut(file.missed, from_mm, to_mm)),
         crowded=tuple(_cut(file.crowded, from_mm, to_mm)),
+        doubtful=tuple(_cut(file.doubtful, from_mm, to_mm)),
     )
     kept = replace(kept, repeats=tuple(_left(file, kept)), raised=tuple(_raised(file, kept)))
     missed_m = sum(map(length_m, stretches(kept.missed, from_mm, to_mm).values()))
@@ -149,6 +150,7 @@ def weld(first: CoilFile, second: CoilFile) -> CoilFile:
         missed=(*first.missed, *behind.missed),
         repeats=(*first.repeats, *behind.repeats),
         crowded=(*first.crowded, *behind.crowded),
+        doubtful=(*first.doubtful, *behind.doubtful),
         raised=(*first.raised, *behind.raised),
         record=replace(
             first.record,
@@ -221,6 +223,7 @@ def tidied(file: CoilFile) -> CoilFile:
         welds_mm=tuple(round(weld_mm, DIGITS) for weld_mm in file.welds_mm),
         defects=tuple(map(across, file.defects)),
         missed=tuple(map(tidy, file.missed)),
+        doubtful=tuple(map(tidy, file.doubtful)),
         crowded=tuple(map(across, file.crowded)),
         repeats=tuple(
             replace(repeat, period_mm=round(repeat.period_mm, DIGITS), across_mm=round(repeat.across_mm, DIGITS))
@@ -236,12 +239,14 @@ def _moved(file: CoilFile, to: Callable[[float, float], tuple[float, float]], lo
         start_mm, end_mm = to(item.start_mm, item.end_mm)
         return replace(item, start_mm=start_mm, end_mm=end_mm)
 
+    doubtful = tuple(map(move, file.doubtful))
     return replace(
         file,
         length_mm=long_mm,
-        record=replace(file.record, length_m=long_mm / 1000),
+        record=replace(file.record, length_m=long_mm / 1000, doubtful=doubt_sums(doubtful)),
         defects=tuple(map(move, file.defects)),
         missed=tuple(map(move, file.missed)),
+        doubtful=doubtful,
         crowded=tuple(map(move, file.crowded)),
     )
 
@@ -288,7 +293,7 @@ def _cut(boxes: Iterable[Placed], from_mm: float, to_mm: float) -> Iterable[Plac
             continue
         cut = replace(box, start_mm=start_mm, end_mm=end_mm)
         length_mm = box.end_mm - box.start_mm
-        if not isinstance(cut, Missed) and not isinstance(box, Missed) and length_mm:
+        if isinstance(cut, Defect | Crowded) and isinstance(box, Defect | Crowded) and length_mm:
             cut = replace(cut, area_mm2=box.area_mm2 * (end_mm - start_mm) / length_mm)
         yield cut
 
@@ -322,9 +327,10 @@ def _renamed(file: CoilFile, coil: str, long_mm: float) -> CoilFile:
     return replace(
         file,
         length_mm=long_mm,
-        record=replace(file.record, coil=coil, length_m=long_mm / 1000),
+        record=replace(file.record, coil=coil, length_m=long_mm / 1000, doubtful=doubt_sums(file.doubtful)),
         defects=tuple(replace(defect, coil=coil) for defect in file.defects),
         missed=tuple(replace(missed, coil=coil) for missed in file.missed),
+        doubtful=tuple(replace(stretch, coil=coil) for stretch in file.doubtful),
         repeats=tuple(replace(repeat, coil=coil) for repeat in file.repeats),
         crowded=tuple(replace(crowd, coil=coil) for crowd in file.crowded),
         raised=tuple(replace(alarm, coil=coil) for alarm in file.raised),

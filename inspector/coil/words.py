@@ -77,7 +77,7 @@ def _decisions(made: CoilRecord, by: Speech) -> str:
 
 
 def tables(made: CoilRecord, by: Speech) -> str:
-    """Classes, cameras, repeats and alarms."""
+    """Classes, cameras, what was not surely seen, repeats and alarms."""
     levels = ("minor", "major", "critical")
     classes = [
         [
@@ -96,6 +96,7 @@ def tables(made: CoilRecord, by: Speech) -> str:
     sections = [
         ("classes", of_class, classes),
         ("cameras", _heads(by, "camera", "side", "sees_across", "camera_missed"), _cameras(made, by)),
+        ("doubtful", _heads(by, "camera", "why", "first_at", "last_to", "doubtful_m"), _doubtful(made, by)),
         ("repeats", _heads(by, "class", "side", "across", "each", "marks", "printed_by"), _repeats(made, by)),
         ("alarms", _heads(by, "alarm", "raised"), alarms),
     ]
@@ -116,6 +117,19 @@ def _cameras(made: CoilRecord, by: Speech) -> list[list[str]]:
             by.long(seen.missed_m, 2),
         ]
         for seen in made.coverage
+    ]
+
+
+def _doubtful(made: CoilRecord, by: Speech) -> list[list[str]]:
+    return [
+        [
+            escape(sums.camera),
+            escape(by.faults(sums.faults)),
+            by.long(sums.start_m, 2),
+            by.long(sums.end_m, 2),
+            by.long(sums.doubtful_m, 2),
+        ]
+        for sums in made.doubtful
     ]
 
 

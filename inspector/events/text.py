@@ -21,6 +21,7 @@ from inspector.records.events import (
     Crowded,
     Decision,
     Defect,
+    Doubtful,
     Flood,
     Health,
     Heartbeat,
@@ -100,6 +101,11 @@ def _missed(data: Missed) -> _Row:
     why = _counts(data.reasons) or "the position jumped"
     why += f", up to {data.at_most_mm:.1f} mm more" if data.at_most_mm else ""
     return _Row("missed", data.camera, f"{_metre(data.start_mm)}  {_span(data)}  {data.coil}: {why}", MAGENTA)
+
+
+def _doubtful(data: Doubtful) -> _Row:
+    why = ", ".join(data.faults)
+    return _Row("doubt", data.camera, f"{_metre(data.start_mm)}  {_span(data)}  {data.coil}: {why}", MAGENTA)
 
 
 def _coil(data: CoilReport) -> _Row:
@@ -193,6 +199,7 @@ LAYOUTS: dict[type, Callable[[Any], _Row]] = {
     Repeat: _repeat,
     Crowded: _crowded,
     Missed: _missed,
+    Doubtful: _doubtful,
     CoilReport: _coil,
     CoilRecord: _record,
     Decision: _decision,
@@ -225,8 +232,8 @@ def _metre(position_mm: float) -> str:
     return f"at {position_mm / 1000:10.3f} m"
 
 
-def _span(missed: Missed) -> str:
-    return f"{missed.end_mm - missed.start_mm:8.1f} mm"
+def _span(stretch: Missed | Doubtful) -> str:
+    return f"{stretch.end_mm - stretch.start_mm:8.1f} mm"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

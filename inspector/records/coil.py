@@ -71,6 +71,21 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """Strip that it missed, metres; a stretch that was reported twice counts once."""
 
 
+class DoubtSums(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the coil was inspected under one camera and not surely seen, as its camera or the recipe had a fault."""
+
+    camera: str
+    """The camera, as named in the configuration."""
+    faults: tuple[str, ...]
+    """All that stood, in the words of the `doubtful` events."""
+    start_m: float
+    """Where the first of it begins, metres from the head."""
+    end_m: float
+    """Where the last of it ends."""
+    doubtful_m: float
+    """How much it is, metres."""
+
+
 class RepeatSums(msgspec.Struct, frozen=True, kw_only=True):
     """Prints of one mark on the coil, as last reported."""
 
@@ -107,6 +122,8 @@ class Grade(msgspec.Struct, frozen=True, kw_only=True):
     """Defects that lie in a dead zone altogether: recorded, not graded."""
     missed_m: float
     """Graded strip that was missed, metres, summed over the cameras."""
+    doubtful_m: float = 0.0
+    """Graded strip that was inspected and not surely seen, metres, summed over the cameras (since 1.5)."""
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from inspector.records.events import Alarm, CoilRecord, Crowded, Defect, Missed, Repeat
+from inspector.records.events import Alarm, CoilRecord, Crowded, Defect, Doubtful, Missed, Repeat
 
 VERSION = 1
 
@@ -25,6 +25,8 @@ class CoilFile(msgspec.Struct, frozen=True, kw_only=True):
     """Each as last reported, in the order in which they were."""
     missed: tuple[Missed, ...] = ()
     """Strip that was not inspected."""
+    doubtful: tuple[Doubtful, ...] = ()
+    """Strip that was inspected and not surely seen; empty in files of before 0.4."""
     repeats: tuple[Repeat, ...] = ()
     """Marks that repeat, each as last reported."""
     crowded: tuple[Crowded, ...] = ()

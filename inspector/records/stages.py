@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -172,6 +172,9 @@ class Inferred(msgspec.Struct, frozen=True):
     recipe: Recipe
     maps: Maps | None
     """None when the batch holds no frame."""
+    screen: Literal["", "asked", "blind"] = ""
+    """`asked`: a screen could hold back its frames; `blind`: it could, and by them was found to be blind; else neither,
+    or it was found before."""
 
 
 class Detection(Extent, frozen=True, kw_only=True):
@@ -271,6 +274,8 @@ class Inspected(msgspec.Struct, frozen=True):
     """The same of its edge on the other side."""
     distance: float | None = None
     """How far it is from all that the recipe was taught, in units of the recipe's limit; None: not measured."""
+    doubts: dict[str, bool] = {}
+    """Faults for which what is seen in it cannot be relied on: whether each stands, or shows and is not raised yet."""
 
 
 class JournalAccount(msgspec.Struct, frozen=True):
@@ -351,6 +356,19 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     def losses(self) -> tuple[Loss, ...]:
         """The frames that were not."""
         return tuple(arrival for arrival in self.arrivals if isinstance(arrival, Loss))
+
+    def doubted(self, doubts: Sequence[Mapping[str, bool]]) -> Findings:
+        """Return the same, with more doubts of the inspected frames, in their order."""
+        if not any(doubts):
+            return self
+        more = iter(doubts)
+        arrivals = tuple(
+            msgspec.structs.replace(arrival, doubts={**arrival.doubts, **next(more)})
+            if isinstance(arrival, Inspected)
+            else arrival
+            for arrival in self.arrivals
+        )
+        return msgspec.structs.replace(self, arrivals=arrivals)
 
 
 class Lasting(Protocol):

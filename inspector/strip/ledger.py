@@ -20,6 +20,7 @@ from inspector.records.extent import Extent
 from inspector.records.frame import Header
 from inspector.records.stages import Gap
 from inspector.strip.defects import Assembly
+from inspector.strip.doubt import Doubt
 from inspector.strip.geometry import CameraTravel
 from inspector.strip.leaps import Leap
 
@@ -61,6 +62,8 @@ class CoilLane(msgspec.Struct):
     """When the batch with its last frame that names a position was closed."""
     named_at: tuple[str, int] = ("", 0)
     """Boot and number of that frame."""
+    doubt: Doubt = msgspec.field(default_factory=Doubt)
+    """What was inspected and not surely seen."""
     is_restored: bool = False
     """Nothing came since the inspector was started again: what passed meanwhile was not seen."""
 
@@ -115,6 +118,7 @@ class CoilLane(msgspec.Struct):
     def fall_back(self, by_mm: float) -> None:
         """Take what came since the leap for lying farther back."""
         assert self.leap is not None
+        self.doubt.fall_back(self.leap.to_mm, by_mm)
         self.leap.fall_back(by_mm)
         self.track.fall_back(by_mm)
         self.accounted_mm -= by_mm

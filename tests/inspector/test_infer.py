@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from inspector.demand import Demand
 from inspector.engines.nvidia.pinned import Pool
+from inspector.engines.screening import ScreenAccount
 from inspector.engines.stub import Stub, grey_is_class
 from inspector.flow import buffered, each
 from inspector.infer import INFERRED_BATCHES, Infer, Loaded, depths
@@ -177,3 +178,17 @@ def test_what_infers_already_takes_no_place() -> None:
     infer.loaded = second
     assert (old.is_closed, new.is_closed) == (True, False)
     assert next(inferred).maps is not None
+
+
+def test_a_batch_says_what_its_screen_was_asked() -> None:
+    """Asked, found to be blind by it, and no longer asked; without a screen nothing."""
+    account = ScreenAccount(0.1)
+
+    def see(frames: Bytes3D) -> Maps:
+        account.count(held_back=90, passed=0, audited=10, found=0, missed=3 * int(frames.max()))
+        return grey_is_class(2)(frames)
+
+    for screen, wanted in ((account, ["asked", "blind", ""]), (None, ["", "", ""])):
+        loaded = Loaded(RECIPE, Stub(RECIPE, see, in_flight=1), screen=screen)
+        batches = [painted(number, 1) for number in range(3)]
+        assert [result.screen for result in Infer(loaded, Demand(8))(buffered(batches, 1, "test"))] == wanted

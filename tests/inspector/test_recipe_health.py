@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -12,7 +13,7 @@ from inspector.recipe_health import OUTPUT_FAULTS, RETURNED_FRAMES, RecipeHealth
 from inspector.records.events import RecipeFault, RecipeStatus
 from inspector.records.recipe import Maps
 from inspector.records.stages import Findings, Frame, Inferred
-from tests.frames import HEIGHT, RECIPE, WIDTH, batch, header
+from tests.frames import HEIGHT, RECIPE, WIDTH, batch, header, inspected
 
 MEASURING = msgspec.structs.replace(RECIPE, measures_distance=True)
 SOUND = (0.01, 0.02, 0.5)
@@ -29,16 +30,19 @@ class Watched:
     def __init__(self) -> None:
         self.health = RecipeHealth(["top"])
         self.reported: list[RecipeStatus] = []
+        self.doubts: list[dict[str, bool]] = []
         self._number = 0
 
     def see(self, presences: Iterable[tuple[float, float, float]], *, same_picture: bool = False) -> None:
         """Have a frame for each presence, one batch each."""
         for presence in presences:
             self._number += 1
-            of = batch(Frame(header(self._number, crc32=7 if same_picture else self._number), 0))
+            sent = header(self._number, crc32=7 if same_picture else self._number)
+            of = batch(Frame(sent, 0))
             plane = np.zeros((1, HEIGHT, WIDTH), np.uint8)
             inferred = Inferred(of, MEASURING, Maps(plane, plane, np.array([presence], np.float32)))
-            found = self.health(inferred, Findings(closed_ns=0))
+            found = self.health(inferred, Findings(arrivals=(inspected(sent),), closed_ns=0))
+            self.doubts.append(found.inspected[0].doubts)
             self.reported += [event for event in found.events if isinstance(event, RecipeStatus)]
 
 
@@ -93,3 +97,31 @@ def test_a_standing_fault_stands_over_a_restart() -> None:
     assert [event.state for event in after.reported] == ["returned"]
     with pytest.raises(ValueError, match="truncated"):
         after.health.restore(b"{", 0)
+
+
+@pytest.mark.parametrize("fault", OUTPUT_FAULTS)
+def test_each_frame_says_for_what_it_cannot_be_relied_on(fault: RecipeFault) -> None:
+    """What shows, from the first frame that can show it, and what stands, until it is returned; else nothing."""
+    watched = Watched()
+    frames = OUTPUT_FAULTS[fault][1]
+    watched.see([*varying(5), *[PRESENCES[fault]] * (frames + 2)])
+    assert watched.doubts[:5] == [{}] * 5
+    shown = [doubts.get(fault) for doubts in watched.doubts[5:]]
+    assert shown == [None] * (fault == "constant") + [False] * (frames - 1 - (fault == "constant")) + [True] * 3
+    watched.see(varying(RETURNED_FRAMES + 2)[1:])  # the first is that of a constant output
+    assert [doubts.get(fault) for doubts in watched.doubts[-RETURNED_FRAMES - 1 :]] == [True] * 9 + [None] * 2
+
+
+def test_what_a_screen_looked_at_that_is_found_blind() -> None:
+    """Its frames are doubtful once it is; of a camera that has none in that batch only the next one says so."""
+    health, plane = RecipeHealth(["top", "low"]), np.zeros((1, HEIGHT, WIDTH), np.uint8)
+
+    def see(screen: Literal["", "asked", "blind"], camera: str) -> dict[str, bool]:
+        of = header(camera=camera)
+        inferred = Inferred(batch(Frame(of, 0)), RECIPE, Maps(plane, plane, np.zeros((1, 2), np.float32)), screen)
+        return health(inferred, Findings(arrivals=(inspected(of),), closed_ns=0)).inspected[0].doubts
+
+    assert see("asked", "top") == see("asked", "low") == {"screen_blind": False}
+    assert see("blind", "top") == {"screen_blind": True}
+    assert see("", "low") == {"screen_blind": True}
+    assert see("", "low") == see("", "top") == {}

@@ -164,6 +164,7 @@ export class Strip {
     this.share = Math.min(1, rows / this.inView);
     for (let row = this.first; row <= this.last; row++) this.steel(row);
     if (this.zones) this.dead();
+    for (const part of meta.doubtful) for (const [x, y, w, h] of this.pieces(part.side, part.start, part.end, part.left, part.right)) hatch(ctx, x, y, Math.max(1.5, w), h, 12, -1, "#8a5a00");
     for (const gap of meta.gaps) for (const [x, y, w, h] of this.pieces(gap.side, gap.start, gap.end, gap.left, gap.right)) hatch(ctx, x, y, Math.max(1.5, w), h);
     for (const box of meta.crowded) for (const [x, y, w, h] of this.pieces(box.side, box.start, box.end, box.left, box.right)) hatch(ctx, x, y, Math.max(1.5, w), h, 4, -1, "#8b1d16");
     this.defects(); this.repeats(); this.welds();

@@ -50,6 +50,7 @@ function legend() {
   });
   const note = (draw, words) => { const span = el("span", undefined, byId("legend")), canvas = el("canvas", undefined, span); canvas.width = canvas.height = 48; const ctx = canvas.getContext("2d"); ctx.scale(3, 3); draw(ctx); span.append(words); };
   note((ctx) => hatch(ctx, 1, 2, 14, 12, 4), t("missed"));
+  if (meta.doubtful.length) note((ctx) => hatch(ctx, 1, 2, 14, 12, 6, -1, "#8a5a00"), t("doubt"));
   if (meta.crowded.length) note((ctx) => hatch(ctx, 1, 2, 14, 12, 4, -1, "#8b1d16"), t("crowd"));
   if (meta.welds.length) note((ctx) => { ctx.strokeStyle = "#111"; ctx.lineWidth = 1.6; for (const x of [6, 10]) { ctx.beginPath(); ctx.moveTo(x, 1); ctx.lineTo(x, 15); ctx.stroke(); } }, t("weld"));
   if (meta.repeats.length) note((ctx) => { ctx.strokeStyle = "#111"; ctx.beginPath(); ctx.arc(8, 8, 5, 0, 7); ctx.stroke(); ctx.setLineDash([2, 2]); ctx.beginPath(); ctx.moveTo(0, 8); ctx.lineTo(16, 8); ctx.stroke(); }, t("mark"));

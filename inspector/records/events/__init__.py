@@ -27,7 +27,7 @@ from inspector.records.events.health import (
     RecipeFault,
     RecipeStatus,
 )
-from inspector.records.events.strip import Crowded, Missed, Repeat, RepeatState, Weld
+from inspector.records.events.strip import Crowded, Doubtful, Missed, Repeat, RepeatState, Weld
 from inspector.records.events.trigger import Trigger, TriggerAction, TriggerState
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Data",
     "Decision",
     "Defect",
+    "Doubtful",
     "Entrance",
     "Flood",
     "FloodState",
@@ -86,6 +87,7 @@ Data = (
     | Repeat
     | Crowded
     | Missed
+    | Doubtful
     | Trigger
     | Weld
     | CoilReport

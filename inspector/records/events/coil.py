@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from inspector.records.coil import VERDICTS, ClassSums, Coverage, Decided, Grade, RepeatSums, WorstMetre
+from inspector.records.coil import VERDICTS, ClassSums, Coverage, Decided, DoubtSums, Grade, RepeatSums, WorstMetre
 from inspector.records.events.kind import Kind, known
 
 CoilState = Literal["started", "ended"]
@@ -99,6 +99,9 @@ class CoilRecord(Kind, frozen=True, kw_only=True, tag="record"):
     nothing was (since 1.4)."""
     is_estimated: bool = False
     """True where any of its positions follow from a configured speed, and nothing better is known (since 1.4)."""
+    doubtful: tuple[DoubtSums, ...] = ()
+    """What of it was inspected and not surely seen, by camera; empty too where it was recorded before 0.4 (since
+    1.5)."""
 
     @property
     def topic(self) -> str:

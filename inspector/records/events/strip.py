@@ -1,4 +1,4 @@
-"""What else is found on the strip (repeats, welds, crowded frames), and what of it was not inspected."""
+"""What else is found on the strip (repeats, welds, crowded frames), and what of it was not inspected or surely seen."""
 
 from __future__ import annotations
 
@@ -41,6 +41,39 @@ class Missed(Kind, frozen=True, kw_only=True, tag="missed"):
     def topic(self) -> str:
         """`missed.` and the camera."""
         return f"missed.{self.camera}"
+
+    @property
+    def subject(self) -> str:
+        """The coil."""
+        return self.coil or "-"
+
+
+class Doubtful(Kind, frozen=True, kw_only=True, tag="doubtful"):
+    """A stretch of strip that was inspected and not surely seen: its camera or the recipe had a fault (since 1.5).
+
+    It is reported where the fault ends, as the coil leaves the camera, and every 10 m; what was missed meanwhile lies
+    in it. A coil's stretches under one camera may touch or overlap.
+    """
+
+    camera: str
+    """The camera whose frames cannot be relied on."""
+    coil: str
+    """The coil, as the frames named it."""
+    start_mm: float
+    """Begin along the travel, millimetres from the coil's head: of the first frame that showed the fault."""
+    end_mm: float
+    """End along the travel."""
+    faults: tuple[str, ...]
+    """Why, in the words of the `camera` and `recipe` events: the camera's are `frozen`, `dark`, `saturated`, `flat` and
+    `blurred`, the recipe's `not_a_number`, `constant` and `out_of_specification`; `screen_blind` is strip that a screen
+    looked at which was then found to be blind."""
+    is_estimated: bool = False
+    """True where positions along the travel follow from a configured speed, and nothing better is known."""
+
+    @property
+    def topic(self) -> str:
+        """`doubtful.` and the camera."""
+        return f"doubtful.{self.camera}"
 
     @property
     def subject(self) -> str:

@@ -13,7 +13,7 @@ from inspector.camera_health.watch import CameraHealth
 from inspector.records.events import CameraStatus
 from inspector.records.frame import Bytes2D
 from inspector.records.stages import Batch, Findings, Frame, Loss, whole
-from tests.frames import camera, header
+from tests.frames import camera, header, inspected
 
 LIMITS = CameraHealthSection(frames=8)
 SECOND = 1_000_000_000
@@ -28,6 +28,7 @@ class Line:
         self.now_ns = SECOND
         self.number = 0
         self.reported: list[CameraStatus] = []
+        self.doubts: list[dict[str, bool]] = []
 
     def send(self, pixels: Bytes2D, name: str = "top", age_s: float = 0.0, **facts: Any) -> None:
         """One frame; each pictures' own checksum unless it is given."""
@@ -52,7 +53,9 @@ class Line:
         self.lose(Loss("dropped", "too_old", name, 1, of, came_ns))
 
     def take(self, batch: Batch) -> None:
-        found = self.health(batch, Findings(closed_ns=batch.closed_ns))
+        seen = tuple(inspected(frame.header) for frame in batch.frames())
+        found = self.health(batch, Findings(arrivals=(*seen, *batch.losses()), closed_ns=batch.closed_ns))
+        self.doubts += [frame.doubts for frame in found.inspected]
         self.reported += [event for event in found.events if isinstance(event, CameraStatus)]
 
     def turns(self) -> list[tuple[str, str, str]]:
@@ -90,9 +93,12 @@ def test_a_picture_that_cannot_be(fault: str, status: str, picture: Bytes2D) -> 
     for i in range(40):
         line.send(picture, crc32=7 if fault == "frozen" else i)
     assert line.turns() == [(fault, "raised", status)]
+    shown = [doubts.get(fault) for doubts in line.doubts[40:]]
+    assert shown[0] is (None if fault == "frozen" else False) and shown[1] is False and shown[8:] == [True] * 32
     for pixels in sound():
         line.send(pixels)
     assert line.turns()[1:] == [(fault, "returned", "normal")]
+    assert line.doubts[:40] == [{}] * 40 and line.doubts[-1] == {}
 
 
 def test_a_strip_without_texture_is_not_frozen() -> None:
@@ -125,6 +131,7 @@ def test_a_clock_that_is_off() -> None:
         for pixels in sound():
             line.send(pixels)
         assert line.turns() == [("clock", "raised", "maintenance_required"), ("clock", "returned", "normal")]
+        assert not any(stands for doubts in line.doubts for stands in doubts.values())
 
 
 @pytest.mark.parametrize(("step_mm", "fault"), [(0.0, "encoder_standing"), (-5.0, "encoder_backwards"), (10.0, None)])

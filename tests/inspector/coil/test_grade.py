@@ -14,7 +14,7 @@ from inspector.coil import settings
 from inspector.coil.grade import densest, grade
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.severity import SeveritySection, severity
-from inspector.records.events import Missed
+from inspector.records.events import Doubtful, Missed
 from tests.coils_seen import seen
 from tests.defects import any_crowded, any_defect
 
@@ -213,6 +213,27 @@ def test_what_was_not_seen_is_not_released() -> None:
     crowd = any_crowded(start_mm=4000.0, end_mm=4160.0)
     assert grade(seen(crowded=[crowd]), rules()).grade == "hold"
     assert grade(seen(crowded=[crowd]), rules(max_crowded=1)).grade == "release"
+
+
+def doubtful(start_m: float, end_m: float, *faults: str, camera: str = "top") -> Doubtful:
+    """A stretch that was not surely seen."""
+    return Doubtful(camera=camera, coil="C", start_mm=1000 * start_m, end_mm=1000 * end_m, faults=faults or ("dark",))
+
+
+def test_what_was_not_surely_seen_is_not_released() -> None:
+    """Not by default; what is allowed are metres of graded strip, once per camera, and the grade has their number."""
+    blind = seen(doubtful=[doubtful(0.0, 60.0), doubtful(60.0, 100.0, "frozen"), doubtful(0.0, 10.0, camera="bottom")])
+    found = grade(blind, rules(missed="block"))
+    assert found.reasons == (
+        "block: 110.000 m of graded strip were not surely seen (the first at 0.000 m; dark, frozen), 0 m are allowed",
+    )
+    assert (found.grade, found.doubtful_m, found.missed_m) == ("block", 110.0, 0.0)
+    twice = seen(doubtful=[doubtful(2.0, 6.0), doubtful(5.0, 7.0)], welds_mm=(7000.0,))
+    assert grade(twice, rules(max_doubtful_m=4.9)).grade == "hold"
+    assert grade(twice, rules(max_doubtful_m=5.0)).grade == "release"
+    zones = rules(head_m=3.0, weld_m=1.5, max_doubtful_m=2.5)
+    assert (grade(twice, zones).grade, grade(twice, zones).doubtful_m) == ("release", 2.5)
+    assert grade(seen(doubtful=[doubtful(0.0, 2.0)]), rules(head_m=2.0)).grade == "release"
 
 
 def test_alarms_are_counted_by_name() -> None:

@@ -16,9 +16,9 @@ from inspector.config.geometry import Span
 from inspector.config.severity import SeveritySection
 from inspector.errors import InspectorError
 from inspector.events.history import History
-from inspector.records.coil import WorstMetre, inspected_length_m
+from inspector.records.coil import DoubtSums, WorstMetre, inspected_length_m
 from inspector.records.coil import per_100_m as per_100_m_of
-from inspector.records.events import Alarm, Weld
+from inspector.records.events import Alarm, Doubtful, Weld
 from tests.coil_journals import new_journal, reported, write, write_coil
 from tests.coils_seen import seen
 from tests.defects import any_defect, any_repeat
@@ -67,6 +67,27 @@ def test_a_coil_that_runs_has_a_partial_record(tmp_path: Path) -> None:
     journal.close()
     assert made.is_partial and made.ended == "" and made.length_m == 0.7
     assert (made.grade, made.alarms, made.defects) == ("release", {"a": 1}, 1)
+
+
+def test_what_was_not_surely_seen_is_in_the_record_and_the_file(tmp_path: Path) -> None:
+    """By camera, with all its faults, from where to where, and how much; pieces that touch or overlap count once."""
+    journal = new_journal(tmp_path / "journal")
+    ends_mm = [(0.0, 10_000.0, "dark"), (10_000.0, 12_000.0, "flat"), (50_000.0, 51_000.0, "dark")]
+    pieces = [
+        Doubtful(camera="top", coil="C", start_mm=start_mm, end_mm=end_mm, faults=(fault,))
+        for start_mm, end_mm, fault in ends_mm
+    ]
+    journal.record([reported("C", "started"), *pieces, reported("C", "ended", 60.0)])
+    journal.close()
+    with History(tmp_path / "journal") as history:
+        seen_of = gather(history, history.coil("C"), keep="defects")
+    made = record(seen_of, [GradingSection(name="any", version="1")])
+    assert made.doubtful == (
+        DoubtSums(camera="top", faults=("dark", "flat"), start_m=0.0, end_m=51.0, doubtful_m=13.0),
+    )
+    assert (made.grade, made.grades[0].doubtful_m, made.inspected_m) == ("hold", 13.0, 60.0)
+    again = record(opened(closed(seen_of, made)), [GradingSection(name="any", version="1")])
+    assert (again.doubtful, again.grades) == (made.doubtful, made.grades)
 
 
 def test_what_was_found_as_the_next_of_its_name_began_is_of_its_coil(tmp_path: Path) -> None:

@@ -67,6 +67,12 @@ def test_each_reason_is_put_into_the_readers_words(limits: list[LimitSection], u
             "halten: 0,480 m des bewerteten Bandes nicht geprüft; erlaubt: 0 m",
         ),
         (
+            "hold: 2.000 m of graded strip were not surely seen (the first at 7.000 m; dark, screen_blind), 0 m are "
+            "allowed",
+            "halten: 2,000 m des bewerteten Bandes nicht sicher gesehen (zuerst bei 7,000 m; dunkel, Vorauswahl ist "
+            "blind); erlaubt: 0 m",
+        ),
+        (
             "hold: strip of unknown length was not inspected in 1 place (the first at 7.000 m)",
             "halten: Stellen mit ungeprüftem Band unbekannter Länge: 1 (die erste bei 7,000 m)",
         ),

@@ -21,7 +21,7 @@ from inspector.coil.seen import closed, opened
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.inquiry.transform import summed
 from inspector.records.coil_file import CoilFile
-from inspector.records.events import Alarm, Defect, Missed
+from inspector.records.events import Alarm, Defect, Doubtful, Missed
 from tests.coils_seen import seen
 from tests.defects import any_defect, any_repeat
 
@@ -47,7 +47,8 @@ def coils(draw: st.DrawFn) -> CoilFile:
             )
         )
     gap = Missed(camera="top", coil="C", start_mm=1000.0, end_mm=2500.0, reasons={"lost": 1})
-    return coil(*defects, missed=[gap], welds_mm=(draw(st.floats(1, 99_000)),))
+    doubt = Doubtful(camera="top", coil="C", start_mm=2000.0, end_mm=70_000.0, faults=("dark",))
+    return coil(*defects, missed=[gap], doubtful=[doubt], welds_mm=(draw(st.floats(1, 99_000)),))
 
 
 def coil(*defects: Defect, **facts: Any) -> CoilFile:
@@ -115,6 +116,24 @@ def test_a_defect_lies_where_it_will() -> None:
     assert moved.side == "top"
     (moved,) = transform.flip(made).defects
     assert (moved.start_mm, moved.left_mm, moved.right_mm, moved.side) == (10_000.0, 850.0, 900.0, "bottom")
+
+
+def test_what_was_not_surely_seen_goes_along() -> None:
+    """Elongated, reversed, cut and welded: the metres of it are in the file, and in its record."""
+    doubt = Doubtful(camera="top", coil="C", start_mm=10_000.0, end_mm=30_000.0, faults=("dark",))
+    made = coil(doubtful=[doubt])
+
+    def metres(file: CoilFile) -> list[tuple[float, float, float]]:
+        (stretch,) = {(stretch.start_mm, stretch.end_mm) for stretch in file.doubtful} or {(0.0, 0.0)}
+        sums = [(sums.start_m, sums.end_m, sums.doubtful_m) for sums in file.record.doubtful]
+        assert not sums or sums[0][:2] == (stretch[0] / 1000, stretch[1] / 1000)
+        return sums
+
+    assert metres(transform.elongate(made, 100)) == [(20.0, 60.0, 40.0)]
+    assert metres(transform.reverse(made)) == [(70.0, 90.0, 20.0)]
+    assert metres(transform.crop(made, 20.0, 100.0)) == [(0.0, 10.0, 10.0)]
+    assert metres(transform.crop(made, 30.0, 100.0)) == []
+    assert metres(transform.weld(coil(), transform.named(made, "D"))) == [(110.0, 130.0, 20.0)]
 
 
 def test_a_crop_cuts_what_lies_across_it() -> None:

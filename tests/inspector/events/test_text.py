@@ -23,7 +23,7 @@ from inspector.events.publish import Publisher
 from inspector.events.replay import Replays
 from inspector.events.text import line, wants_colour
 from inspector.records.envelope import Event, Unknown
-from inspector.records.events import CoilReport, Data, Health, Heartbeat, Missed
+from inspector.records.events import CoilReport, Data, Doubtful, Health, Heartbeat, Missed
 from tests import journals
 
 ROOT = Path(__file__).parents[3]
@@ -97,6 +97,10 @@ def test_one_is_singular() -> None:
             "across   812.0 to   815.1 mm  100%  C1042 cam1 top, goes on",
         ),
         (MISSED, "missed  cam1                 at     12.000 m    2300.0 mm  C1042: crc 1, full 4"),
+        (
+            Doubtful(camera="cam1", coil="C1042", start_mm=12_000, end_mm=14_300, faults=("dark", "frozen")),
+            "doubt   cam1                 at     12.000 m    2300.0 mm  C1042: dark, frozen",
+        ),
         (JUMPED, "missed  cam1                 at      0.000 m       1.0 mm  C1042: the position jumped"),
         (
             ALARM,

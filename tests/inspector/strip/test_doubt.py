@@ -1,0 +1,86 @@
+"""Strip that was inspected and not surely seen: from which metre to which, on each coil, over anything that happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from inspector.records.events import CoilReport, Data, Doubtful
+from inspector.records.stages import Inspected
+from inspector.strip.doubt import PIECE_MM
+from inspector.strip.strip import Strip
+from tests.coils import CAMERAS
+from tests.frames import LAST, rejected
+from tests.strips import say, seen
+
+SHOWS, STANDS = {"dark": False}, {"dark": True}
+
+
+def frame(number: int, doubts: dict[str, bool], at_mm: float | None = None, **facts: Any) -> Inspected:
+    """A frame of 10 mm with these doubts."""
+    start_mm = 10.0 * number if at_mm is None else at_mm
+    return msgspec.structs.replace(seen(number, start_mm=start_mm, **facts), doubts=doubts)
+
+
+def doubtful(reported: Iterable[Data]) -> list[tuple[str, float, float, tuple[str, ...]]]:
+    """What was reported: coil, begin, end and faults."""
+    return [(item.coil, item.start_mm, item.end_mm, item.faults) for item in reported if isinstance(item, Doubtful)]
+
+
+def test_from_the_first_frame_that_shows_it_to_the_last_over_which_it_stands() -> None:
+    """What shows a fault that is not raised after all is none."""
+    doubts = [{}, SHOWS, {}, SHOWS, SHOWS, STANDS, STANDS, {}, {}]
+    reported = say(*(frame(number, of) for number, of in enumerate(doubts)))
+    assert doubtful(reported) == [("C", 30.0, 70.0, ("dark",))]
+
+
+def test_a_fault_that_stands_counts_on_each_coil_and_before_its_end() -> None:
+    """From the head of the next one on, whatever stood when it began; what only shows as strip ends does not."""
+    strip = Strip(CAMERAS[:1])
+    reported = say(*(frame(number, STANDS, coil="A") for number in range(3)), strip=strip)
+    reported += say(*(frame(number, STANDS, 10.0 * (number - 3), coil="B") for number in range(3, 6)), strip=strip)
+    reported += say(frame(6, {}, 30.0, coil="B"), frame(7, SHOWS, 40.0, coil="B"), strip=strip)
+    reported += strip(LAST).events
+    assert doubtful(reported) == [("A", 0.0, 30.0, ("dark",)), ("B", 0.0, 30.0, ("dark",))]
+    places = [place for place, item in enumerate(reported) if isinstance(item, CoilReport) and item.state == "ended"]
+    kinds = [type(item) for item in reported]
+    assert kinds.index(Doubtful) < places[0]
+
+
+def test_nothing_of_it_is_lost_over_a_restart() -> None:
+    """Killed while a fault shows or stands: the same as without."""
+    doubts = [SHOWS, SHOWS, STANDS, STANDS, STANDS, {}]
+    strip, reported = Strip(CAMERAS[:1]), list[Data]()
+    for number, of in enumerate(doubts):
+        reported += say(frame(number, of), strip=strip)
+        state, strip = strip.state(), Strip(CAMERAS[:1])
+        strip.restore(state, 0)
+    assert doubtful(reported) == [("C", 0.0, 50.0, ("dark",))]
+
+
+def test_long_doubts_are_reported_in_pieces() -> None:
+    """Every 10 m, one behind the other; a stop reports the rest."""
+    strip, reported = Strip(CAMERAS[:1]), list[Data]()
+    for number in range(1500):
+        reported += say(frame(number, {"constant": True, "screen_blind": False}), strip=strip)
+    assert doubtful(reported) == [("C", 0.0, PIECE_MM, ("constant",))]
+    assert doubtful(strip(LAST).events) == [("C", PIECE_MM, 15_000.0, ("constant",))]
+
+
+def test_what_was_missed_meanwhile_and_what_comes_again() -> None:
+    """Lost strip lies in the stretch; strip that was seen well before is not doubted by another look."""
+    strip = Strip(CAMERAS[:1])
+    reported = say(frame(0, {}), frame(1, STANDS), rejected("crc"), frame(3, STANDS), frame(4, {}), strip=strip)
+    assert doubtful(reported) == [("C", 10.0, 40.0, ("dark",))]
+    again = say(frame(5, STANDS, 20.0), frame(6, STANDS, 30.0), frame(7, {}, 40.0), strip=strip)
+    assert doubtful(again) == []
+
+
+def test_a_doubt_falls_back_with_a_wrong_position() -> None:
+    """A frame names a position 5 m ahead, and the next goes on where it was: what was doubtful lies there too."""
+    strip = Strip(CAMERAS[:1])
+    reported = say(frame(0, {}), frame(1, STANDS), frame(2, STANDS, 5000.0), strip=strip)
+    reported += say(frame(3, STANDS), frame(4, STANDS), frame(5, {}), frame(6, {}), strip=strip)
+    assert doubtful(reported) == [("C", 10.0, 50.0, ("dark",))]
