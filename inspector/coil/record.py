@@ -59,7 +59,7 @@ def record(
         coverage=tuple(_coverage(seen)),
         alarms=seen.alarms,
         crowded=len(seen.crowded),
-        recipes=tuple(sorted(seen.columns.recipes)),
+        recipes=tuple(sorted({*totals.recipes, *seen.columns.recipes})),
         decisions=seen.decisions,
         is_estimated=totals.is_estimated,
         per_100_m=per_100_m(len(seen.columns), over_m),

@@ -198,6 +198,7 @@ def opened(file: CoilFile) -> CoilHistory:
         crowded=record.crowded,
         length_m=file.length_mm / 1000 or record.length_m,
         is_estimated=record.is_estimated,
+        recipes=record.recipes,
     )
     passage = Passage(
         coil=record.coil,

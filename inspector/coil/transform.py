@@ -157,6 +157,7 @@ def weld(first: CoilFile, second: CoilFile) -> CoilFile:
             coverage=tuple(cameras.values()),
             inspected_m=first.record.inspected_m + second.record.inspected_m,
             missed_m=first.record.missed_m + second.record.missed_m,
+            recipes=tuple(sorted({*first.record.recipes, *second.record.recipes})),
             alarms=dict(sorted((Counter(first.record.alarms) + Counter(second.record.alarms)).items())),
             is_partial=second.record.is_partial,
             is_whole=first.record.is_whole and second.record.is_whole,

@@ -207,6 +207,8 @@ class CoilSums(msgspec.Struct):
     """Defects under construction, by side."""
     crowded: int = 0
     """Frames with more in them than defects."""
+    recipes: set[str] = msgspec.field(default_factory=set)
+    """What inspected its frames."""
 
     def enter(self, header: Header, back: tuple[float, int] | None) -> CoilLane:
         """Begin a camera's way along the coil with this frame, or go on with it where it came `back`."""
@@ -283,4 +285,5 @@ class CoilSums(msgspec.Struct):
             defects=dict(sorted(self.defects.items())),
             crowded=self.crowded,
             length_m=round(self.farthest_mm / 1000, 3),
+            recipes=tuple(sorted(self.recipes)),
         )

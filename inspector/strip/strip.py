@@ -113,6 +113,7 @@ class Strip:
         new_mm = lane.track.placed_mm - lane.accounted_mm
         coil.inspected_mm += new_mm
         coil.frames += 1
+        coil.recipes.add(str(arrival.recipe))
         turn.inspected_mm[header.camera] = turn.inspected_mm.get(header.camera, 0.0) + new_mm
         lane.accounted_mm, lane.reasons = lane.track.placed_mm, {}
         assembly = self._assembly(lane)

@@ -34,6 +34,8 @@ class CoilReport(Kind, frozen=True, kw_only=True, tag="coil"):
     """How far any camera has come along it, metres from the head; 0 before contract 1.3."""
     is_estimated: bool = False
     """True where any of its positions follow from a configured speed, and nothing better is known (since 1.4)."""
+    recipes: tuple[str, ...] = ()
+    """What inspected it so far, `NAME@VERSION` (since 1.5)."""
 
     @property
     def begins(self) -> bool:
@@ -91,7 +93,7 @@ class CoilRecord(Kind, frozen=True, kw_only=True, tag="record"):
     crowded: int
     """Frames with more in them than can be listed."""
     recipes: tuple[str, ...]
-    """What inspected it, `NAME@VERSION`."""
+    """What inspected it, `NAME@VERSION`; where it was recorded before 0.4 only what found a defect on it."""
     decisions: tuple[Decided, ...]
     """What people decided of it, in order; the last one counts."""
     per_100_m: float | None = None

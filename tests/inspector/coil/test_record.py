@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from inspector.coil import file
+from inspector.coil import file, transform
 from inspector.coil.record import record, worst_metre
 from inspector.coil.seen import closed, covered, gather, opened
 from inspector.coil.settings import GradingSection, LimitSection
@@ -67,6 +67,18 @@ def test_a_coil_that_runs_has_a_partial_record(tmp_path: Path) -> None:
     journal.close()
     assert made.is_partial and made.ended == "" and made.length_m == 0.7
     assert (made.grade, made.alarms, made.defects) == ("release", {"a": 1}, 1)
+
+
+def test_a_coil_names_all_that_inspected_it() -> None:
+    """What found nothing too; what a coil of before names in its defects alone; of two that are welded, all."""
+    by_two = reported("C", "ended", 100.0, recipes=("r@1", "r@2"))
+    clean = msgspec.structs.replace(seen(), totals=by_two)
+    assert record(clean).recipes == ("r@1", "r@2")
+    found = seen(any_defect(recipe="r@3"))
+    assert record(found).recipes == ("r@3",)
+    files = [closed(coil, record(coil)) for coil in (clean, found)]
+    assert record(opened(files[0])).recipes == ("r@1", "r@2")
+    assert record(opened(transform.weld(*files))).recipes == ("r@1", "r@2", "r@3")
 
 
 def test_what_was_not_surely_seen_is_in_the_record_and_the_file(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from inspector.strip.coils import PAUSE_NS, REMEMBERED, SILENT_NS, UNNAMED
 from inspector.strip.settings import DefectSection
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS, LENGTH_MM
-from tests.frames import LAST, header, inspected
-from tests.strips import SPOT, gaps, say
+from tests.frames import LAST, header, inspected, recipe
+from tests.strips import SPOT, gaps, say, seen
 
 APART = [DefectSection("dark", join_along_mm=0.0)]
 
@@ -103,3 +103,16 @@ def test_a_camera_that_ran_past_a_coil_does_not_await_it() -> None:
         say(piece(2, "top", 1 + turn), piece(2, "bottom", turn), strip=strip, now_ns=turn * PAUSE_NS)
     reported = say(piece(1, "bottom", turns + 1), strip=strip, now_ns=SILENT_NS)
     assert [event.coil for event in reported if isinstance(event, CoilReport) and event.begins] == ["P1"]
+
+
+def test_a_coil_names_what_inspected_it_without_a_defect_too() -> None:
+    """Each recipe of its frames, over a swap and a restart; the next coil's are its own."""
+    other = recipe("dark", "bright", version="2")
+    strip = Strip(CAMERAS[:1])
+    say(seen(0), seen(1), strip=strip)
+    state, strip = strip.state(), Strip(CAMERAS[:1])
+    strip.restore(state, 0)
+    swapped = [msgspec.structs.replace(arrival, recipe=other) for arrival in (seen(2), seen(3, coil="D"))]
+    reported = [*say(*swapped, strip=strip), *strip(LAST).events]
+    ended = {item.coil: item.recipes for item in reported if isinstance(item, CoilReport) and item.state == "ended"}
+    assert ended == {"C": ("test@1", "test@2"), "D": ("test@2",)}
