@@ -29,7 +29,9 @@ OUTPUT_FAULTS: dict[RecipeFault, tuple[Ne107, int]] = {
 Constant: of fifty different pictures no network gives all the very same presences, to 24 bits.
 """
 RETURNED_FRAMES = 10
-"""Frames in a row without a fault after which it is returned."""
+"""Frames in a row without a fault after which it is returned; one that says nothing of it is none of them."""
+Presence = np.ndarray[tuple[int], np.dtype[np.float32]]
+"""Of one frame: (C,), or (C + 1,) with its distance."""
 
 
 class _Camera(msgspec.Struct):
@@ -87,6 +89,8 @@ class RecipeHealth:
             answered = patch.plane
             faults = self._faults_of(camera, frame, maps.presence[patch.plane], inferred.recipe)
             for fault in OUTPUT_FAULTS:
+                if fault == "out_of_specification" and _is_unmeasured(maps.presence[patch.plane], inferred.recipe):
+                    continue
                 self._frames[frame.header.camera, fault] += shared[patch.plane] * (fault in faults)
                 if event := self._count(camera, fault, fault in faults, frame, inferred.recipe):
                     events.append(event)
@@ -125,9 +129,7 @@ class RecipeHealth:
 
     # --- one frame ------------------------------------------------------------------------------------------------
 
-    def _faults_of(
-        self, camera: _Camera, frame: Frame, presence: np.ndarray[tuple[int], np.dtype[np.float32]], recipe: Recipe
-    ) -> set[RecipeFault]:
+    def _faults_of(self, camera: _Camera, frame: Frame, presence: Presence, recipe: Recipe) -> set[RecipeFault]:
         """Return what is wrong with a frame's presence (C,), or (C + 1,) with its distance."""
         faults = set[RecipeFault]()
         if not np.isfinite(presence).all():
@@ -159,6 +161,11 @@ class RecipeHealth:
         camera.streaks.pop(fault)
         status = _status(frame.header.camera, camera, fault, "raised" if shows else "returned", str(recipe))
         return msgspec.structs.replace(status, coil=frame.header.coil or "", captured_ns=frame.header.captured_ns)
+
+
+def _is_unmeasured(presence: Presence, recipe: Recipe) -> bool:
+    """Whether nothing is known of a frame's distance, which speaks neither for a fault nor against one."""
+    return recipe.measures_distance and not presence[len(recipe.classes)] >= 0
 
 
 def _status(name: str, camera: _Camera, fault: RecipeFault, state: CameraState, recipe: str) -> RecipeStatus:

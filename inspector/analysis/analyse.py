@@ -226,4 +226,4 @@ def distance_of(presence: npt.NDArray[np.float32], recipe: Recipe) -> float | No
     if not recipe.measures_distance:
         return None
     distance = float(presence[len(recipe.classes)])
-    return distance if math.isfinite(distance) else None
+    return distance if math.isfinite(distance) and distance >= 0 else None

@@ -23,7 +23,7 @@ from inspector.engines.segmenter import Segmenter
 from inspector.engines.tiled import Tiled
 from inspector.errors import EngineError, RecipeError
 from inspector.records.frame import Bytes3D
-from inspector.records.recipe import DefectClass, Maps, Recipe, Screen
+from inspector.records.recipe import UNMEASURED, DefectClass, Maps, Recipe, Screen
 
 Finds = Callable[[Maps], npt.NDArray[np.bool_]]
 
@@ -127,7 +127,7 @@ class Cascade:
         below = np.nextafter(self._thresholds, np.float32(0))
         presence: npt.NDArray[np.float32] = np.minimum(scaled, below)
         if self._measures_distance:
-            distance = answers[:, self._screen_classes :].max(1, initial=0.0)
+            distance = answers[:, self._screen_classes :].max(1, initial=UNMEASURED)
             presence = np.concatenate((presence, distance[:, None]), axis=1)
         return presence
 

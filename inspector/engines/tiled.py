@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from inspector.engines.segmenter import Segmenter, suspicious
 from inspector.records.frame import Bytes2D, Bytes3D
-from inspector.records.recipe import Maps, Recipe
+from inspector.records.recipe import UNMEASURED, Maps, Recipe
 
 OVERLAP_PX = 64
 """Pixels across by which neighbouring tiles overlap at least: what the network has to see around a pixel to know it.
@@ -115,6 +115,7 @@ class Tiled:
         count = len(frames)
         shape = (count, *frames.shape[1:])
         presence = np.zeros((count, self._columns), np.float32)
+        presence[:, len(self._thresholds) :] = UNMEASURED
         job = _Job(frames, np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), presence, 0)
         for number, size in enumerate(sizes or [self._frame] * count):
             pieces = [_Piece(job, number, size, tile) for tile in tiles(size, self._plane)]
@@ -165,7 +166,8 @@ class Tiled:
             job.left -= 1
             if is_mostly_mirrored(piece.size, self._plane):
                 presence = presence.copy()
-                presence[len(self._thresholds) :] *= 0  # what is no number stays none
+                presence[len(self._thresholds) :] *= 0
+                presence[len(self._thresholds) :] += UNMEASURED  # what is no number stays none
             # A frame is as far from what was taught as the farthest of its tiles; what is no number stays none.
             np.maximum(job.presence[piece.frame], presence, out=job.presence[piece.frame])
             if not suspicious(presence[None], self._thresholds):

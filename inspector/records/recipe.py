@@ -227,6 +227,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return f"{self.name}@{self.version}"
 
 
+UNMEASURED = -1.0
+"""The distance of a frame that nobody measured: it was held back by a screen that measures none, or is mostly pad."""
+
+
 class Maps(msgspec.Struct, frozen=True):
     """What the network says of N frames."""
 
@@ -237,4 +241,5 @@ class Maps(msgspec.Struct, frozen=True):
     presence: NDArray[np.float32]
     """(N, C) float32: highest probability of each defect class anywhere in the frame.
 
-    (N, C + 1) where the recipe measures distance; above 1 nothing that the maps show is covered by its figures."""
+    (N, C + 1) where the recipe measures distance; above 1 nothing that the maps show is covered by its figures, and
+    below 0 (`UNMEASURED`) nobody measured it."""

@@ -11,7 +11,7 @@ import pytest
 
 from inspector.recipe_health import OUTPUT_FAULTS, RETURNED_FRAMES, RecipeHealth
 from inspector.records.events import RecipeFault, RecipeStatus
-from inspector.records.recipe import Maps
+from inspector.records.recipe import UNMEASURED, Maps
 from inspector.records.stages import Findings, Frame, Inferred
 from tests.frames import HEIGHT, RECIPE, WIDTH, batch, header, inspected
 
@@ -97,6 +97,19 @@ def test_a_standing_fault_stands_over_a_restart() -> None:
     assert [event.state for event in after.reported] == ["returned"]
     with pytest.raises(ValueError, match="truncated"):
         after.health.restore(b"{", 0)
+
+
+@pytest.mark.parametrize("unmeasured", [UNMEASURED, np.nan])
+def test_a_distance_that_nobody_measured_is_no_word_for_or_against(unmeasured: float) -> None:
+    """It neither raises the fault, nor returns it, nor ends a row of frames that are far."""
+    watched = Watched()
+    far, none = varying(3, 2.0), varying(2 * RETURNED_FRAMES, unmeasured)
+    watched.see([*none, *far[:2], *none, *far[2:], *none])
+    turns = [event.state for event in watched.reported if event.fault == "out_of_specification"]
+    assert turns == ["raised"] and watched.health.frames("top", "out_of_specification") == 3
+    assert watched.doubts[-1]["out_of_specification"] and watched.health.is_standing("top", "out_of_specification")
+    watched.see(varying(RETURNED_FRAMES))
+    assert not watched.health.is_standing("top", "out_of_specification")
 
 
 @pytest.mark.parametrize("fault", OUTPUT_FAULTS)

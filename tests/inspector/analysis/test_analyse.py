@@ -192,18 +192,18 @@ def test_stage() -> None:
 
 
 def test_a_frame_brings_its_distance_from_what_was_taught() -> None:
-    """Where the recipe measures it, and as far as it is a number; its other columns stay presences."""
-    given = inferred([Frame(header(number), 0) for number in range(2)], [box(1, 2, 0, 1)] * 2)
+    """Where it was measured, and as far as it is a number; its other columns stay presences."""
+    given = inferred([Frame(header(number), 0) for number in range(3)], [box(1, 2, 0, 1)] * 3)
     assert given.maps is not None
-    presence = np.concatenate((given.maps.presence, np.array([[1.5], [np.nan]], np.float32)), axis=1)
+    presence = np.concatenate((given.maps.presence, np.array([[1.5], [np.nan], [-1.0]], np.float32)), axis=1)
     measured = msgspec.structs.replace(
         given,
         recipe=msgspec.structs.replace(RECIPE, measures_distance=True),
         maps=msgspec.structs.replace(given.maps, presence=presence),
     )
     stage = Analyse([CameraSection(name="top", mm_per_px=1.0, mm_per_row=1.0)])
-    assert [frame.distance for frame in stage(measured).inspected] == [1.5, None]
-    assert [frame.distance for frame in stage(given).inspected] == [None, None]
+    assert [frame.distance for frame in stage(measured).inspected] == [1.5, None, None]
+    assert [frame.distance for frame in stage(given).inspected] == [None, None, None]
 
 
 def test_tick() -> None:

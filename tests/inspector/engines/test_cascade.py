@@ -13,7 +13,7 @@ from inspector.engines.stub import See, Stub, grey_is_class
 from inspector.errors import EngineError, RecipeError
 from inspector.recipe import SHIPPED, read_card
 from inspector.records.frame import Bytes3D
-from inspector.records.recipe import Certainty, Maps, Recipe, Screen
+from inspector.records.recipe import UNMEASURED, Certainty, Maps, Recipe, Screen
 from tests.frames import HEIGHT, RECIPE, WIDTH
 
 BELOW = 0.25
@@ -109,7 +109,7 @@ def with_distance(frames: Bytes3D) -> Maps:
     return Maps(maps.labels, maps.confidence, np.concatenate((maps.presence, distance), axis=1))
 
 
-@pytest.mark.parametrize(("screen", "expected"), [(with_distance, 0.5), (by_corner, 0.0)])
+@pytest.mark.parametrize(("screen", "expected"), [(with_distance, 0.5), (by_corner, UNMEASURED)])
 def test_what_is_held_back_keeps_the_full_recipes_columns(screen: See, expected: float) -> None:
     """A held-back frame's presence moves with the picture, reaches no threshold, and has the screen's distance."""
     engine, *_ = cascade(screen, with_distance, measures_distance=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inspector.engines.stub import Stub, grey_is_class
 from inspector.engines.tiled import OVERLAP_PX, Tiled, tiles
 from inspector.records.frame import Bytes3D
-from inspector.records.recipe import Maps
+from inspector.records.recipe import UNMEASURED, Maps
 from tests.frames import HEIGHT, RECIPE, WIDTH
 
 PLANE = HEIGHT, WIDTH
@@ -88,8 +88,8 @@ def test_a_frame_is_as_far_off_as_its_farthest_tile() -> None:
     ("size", "expected"),
     [
         ((HEIGHT, WIDTH // 3 + 1), 1.5),
-        ((HEIGHT, WIDTH // 3 - 1), 0.0),
-        ((HEIGHT // 3 - 1, 2 * WIDTH), 0.0),
+        ((HEIGHT, WIDTH // 3 - 1), UNMEASURED),
+        ((HEIGHT // 3 - 1, 2 * WIDTH), UNMEASURED),
         ((HEIGHT // 3 + 1, 2 * WIDTH), 1.5),
     ],
 )
