@@ -1,9 +1,10 @@
 """Past coils under other rules: the same defects, missed strip and repeats, with the alarms they would have. Pure.
 
 The alarms' stage is run again over the events of the past, one recorded group after the other, at the times of then.
-Between two groups the strip is taken as having run evenly, under all cameras of a coil at once. Nobody knows how an
-operator would have acted: every alarm is taken as acknowledged at once, so that each time its condition comes again
-counts. Where batches came seconds apart, delays passed by batches then, and pass by seconds now.
+Between two groups that name a place on the strip it is taken as having run evenly, under all cameras of a coil at once,
+whatever was recorded between them. Nobody knows how an operator would have acted: every alarm is taken as acknowledged
+at once, so that each time its condition comes again counts. Windows and delays passed by batches then, of which nobody
+knows those without events, and pass by `STEP_NS` now.
 
 Knows: events in their order, rules. Must not know: the journal's files, how the comparison is printed.
 """
@@ -43,9 +44,13 @@ CONSEQUENCES = (Alarm, Flood, Commanded, Decision, Unknown)
 """What followed from the rules of then, and from people: not a cause of anything now."""
 ON_STRIP = (Defect, Missed, Crowded)
 """What lies on the strip, and so tells how far it has come."""
-STEP_NS = STANDS_NS // 2
-"""Between two recorded groups the alarms look this often, so that a strip that runs does not seem to stand."""
-MOST_STEPS = 64
+STEP_NS = 50_000_000
+"""Between two recorded groups the alarms look this often, about as batches come, while windows and delays run out."""
+MOST_STEPS = 600
+"""A longer time is divided into this many."""
+QUIET_STEP_NS = STANDS_NS // 2
+"""So often they look when nothing can run out, so that a strip that runs does not seem to stand."""
+MOST_QUIET_STEPS = 64
 """A longer pause is divided into this many."""
 NOBODY = "rejudge"
 Raised = dict[tuple[int, str], int]
@@ -79,7 +84,7 @@ def again(
     raised: Raised = {}
     waiting: set[str] = set()
     coils, as_now = _Coils(records), _Now({made.first_seq: made for made in records}, severities)
-    for seq, findings in _batches(events, as_now, stations_m):
+    for seq, findings in _batches(events, as_now, stations_m, _Reach.of(sections)):
         asked = tuple(Asked(number, Acknowledge(alarm=name, operator=NOBODY)) for number, name in enumerate(waiting))
         waiting = set()
         batch = msgspec.structs.replace(findings, asked=asked)
@@ -89,38 +94,123 @@ def again(
     return raised
 
 
-def _batches(events: Iterable[Event], as_now: _Now, stations_m: Mapping[str, float]) -> Iterator[tuple[int, Findings]]:
+class _Reach(NamedTuple):
+    """How long what was recorded can matter to the alarms."""
+
+    within_mm: float
+    """Of the longest window."""
+    delay_ns: int
+    """The longest delay."""
+
+    @classmethod
+    def of(cls, sections: Sequence[AlarmSection]) -> _Reach:
+        """The farthest of all rules."""
+        delays_ms = (delay_ms for section in sections for delay_ms in (section.on_delay_ms, section.off_delay_ms))
+        return cls(
+            1000 * max((section.within_m for section in sections), default=0.0), 10**6 * max(delays_ms, default=0)
+        )
+
+
+class _Group(NamedTuple):
+    """What was recorded at one time together, without what followed from the rules of then."""
+
+    seq: int
+    """Its last number."""
+    closed_ns: int
+    """That time."""
+    data: tuple[Data, ...]
+
+    def is_placed(self) -> bool:
+        """Whether it tells how far the strip had come."""
+        return any(isinstance(data, (*ON_STRIP, CoilReport)) for data in self.data)
+
+
+class _Way(NamedTuple):
+    """How the strip ran evenly between two groups that tell how far it had come."""
+
+    from_ns: int
+    until_ns: int
+    before_mm: Mapping[tuple[str, str], float]
+    begins_mm: Mapping[tuple[str, str], float]
+
+    def reached_mm(self, at_ns: int) -> dict[tuple[str, str], float]:
+        """How far each coil had come, by coil and camera."""
+        share = min(1.0, (at_ns - self.from_ns) / max(1, self.until_ns - self.from_ns))
+        reached_mm = {place: self.before_mm.get(place, 0.0) for place in self.begins_mm}
+        return {place: at_mm + share * (self.begins_mm[place] - at_mm) for place, at_mm in reached_mm.items()}
+
+    def findings(self, before_ns: int, at_ns: int) -> Findings:
+        """What a batch would have shown that followed one of before, and in which nothing was recorded."""
+        before_mm, reached_mm = self.reached_mm(before_ns), self.reached_mm(at_ns)
+        seen_mm = {place[1]: at_mm - before_mm[place] for place, at_mm in reached_mm.items()}
+        return Findings(closed_ns=at_ns, reached_mm=reached_mm, inspected_mm=seen_mm)
+
+    def passes_ns(self, within_mm: float) -> int:
+        """How long the strip takes to come so far; no longer than the whole way."""
+        way_mm = max((at_mm - self.before_mm.get(place, 0.0) for place, at_mm in self.begins_mm.items()), default=0.0)
+        return round((self.until_ns - self.from_ns) * min(1.0, within_mm / way_mm if way_mm > 0 else 0.0))
+
+
+def _batches(
+    events: Iterable[Event], as_now: _Now, stations_m: Mapping[str, float], reach: _Reach
+) -> Iterator[tuple[int, Findings]]:
     """Yield what a line's alarms would have been given: what was recorded, and between it strip that runs evenly.
 
     Each with the number of the last event that had been recorded.
     """
     progress = _Progress(stations_m)
     before_seq = before_ns = 0
-    for last_seq, closed_ns, group in _groups(events):
-        causes = tuple(as_now(data) for data in group if not isinstance(data, CONSEQUENCES))
-        until_ns = max(before_ns, closed_ns) + 1
-        steps = min(MOST_STEPS, math.ceil((until_ns - before_ns) / STEP_NS)) if before_ns else 1
-        before = progress.coils_mm(group)
-        begins_mm = progress.begin(group)
-        before_mm = progress.reached_mm(before)
-        for step in range(1, steps + 1):
-            reached_mm = {
-                place: before_mm.get(place, 0.0) + (at_mm - before_mm.get(place, 0.0)) * step / steps
-                for place, at_mm in begins_mm.items()
-            }
-            seen_mm = {place[1]: (at_mm - before_mm.get(place, 0.0)) / steps for place, at_mm in begins_mm.items()}
-            step_ns = before_ns + (until_ns - before_ns) * step // steps
-            yield before_seq, Findings(closed_ns=step_ns, reached_mm=reached_mm, inspected_mm=seen_mm)
-        left_mm, ends_mm = progress.end(group), progress.reached_mm()
-        yield last_seq, Findings(closed_ns=until_ns + 1, events=causes, reached_mm=ends_mm, left_mm=left_mm)
-        before_seq, before_ns = last_seq, until_ns + 1
+    for groups in _legs(events):
+        before_ns = before_ns or groups[0].closed_ns - 1
+        placed = groups[-1].data
+        before, begins_mm = progress.coils_mm(placed), progress.begin(placed)
+        way = _Way(before_ns, groups[-1].closed_ns, progress.reached_mm(before), begins_mm)
+        passed_ns = before_ns + way.passes_ns(reach.within_mm)
+        for group in groups:
+            at_ns, quiet_ns = max(before_ns + 1, group.closed_ns), max(passed_ns, before_ns) + reach.delay_ns
+            for look_ns in _looks(before_ns, at_ns, quiet_ns):
+                yield before_seq, way.findings(before_ns, look_ns)
+                before_ns = look_ns
+            causes = tuple(as_now(data) for data in group.data)
+            found = msgspec.structs.replace(way.findings(before_ns, at_ns), events=causes)
+            if group is groups[-1]:
+                left_mm, ends_mm = progress.end(placed), progress.reached_mm()
+                found = msgspec.structs.replace(found, reached_mm=ends_mm, left_mm=left_mm)
+            yield group.seq, found
+            before_seq, before_ns = group.seq, at_ns
 
 
-def _groups(events: Iterable[Event]) -> Iterator[tuple[int, int, list[Data | Unknown]]]:
-    """Yield what was recorded at one time together, behind its last number and that time, nanoseconds."""
+def _looks(from_ns: int, until_ns: int, quiet_ns: int) -> Iterator[int]:
+    """Yield when the alarms look between two groups; less often from two looks behind `quiet_ns` on.
+
+    With the first of these the last thing is seen to leave its window, with the second its delay to be over.
+    """
+    turn_ns = from_ns
+    if quiet_ns > from_ns:
+        turn_ns = min(until_ns, quiet_ns + 2 * max(STEP_NS, (quiet_ns - from_ns) // MOST_STEPS))
+    for begin_ns, end_ns, step_ns, most in (
+        (from_ns, turn_ns, STEP_NS, MOST_STEPS),
+        (turn_ns, until_ns, QUIET_STEP_NS, MOST_QUIET_STEPS),
+    ):
+        steps = min(most, math.ceil((end_ns - begin_ns) / step_ns))
+        looks = (begin_ns + (end_ns - begin_ns) * step // steps for step in range(1, steps + 1))
+        yield from (look_ns for look_ns in looks if from_ns < look_ns < until_ns)
+
+
+def _legs(events: Iterable[Event]) -> Iterator[list[_Group]]:
+    """Yield groups up to each that tells how far the strip had come; the last of all may not."""
+    groups: list[_Group] = []
     for time, together in itertools.groupby(events, key=lambda event: event.time):
         group = list(together)
-        yield group[-1].seq, int(datetime.fromisoformat(time).timestamp() * 1e9), [event.data for event in group]
+        causes = tuple(event.data for event in group if not isinstance(event.data, CONSEQUENCES))
+        if not causes:
+            continue
+        groups.append(_Group(group[-1].seq, int(datetime.fromisoformat(time).timestamp() * 1e9), causes))
+        if groups[-1].is_placed():
+            yield groups
+            groups = []
+    if groups:
+        yield groups
 
 
 class _Now(NamedTuple):
@@ -170,7 +260,7 @@ class _Progress:
         """How far those had come that have ended."""
         self._cameras: dict[str, set[str]] = {}
 
-    def coils_mm(self, group: Sequence[Data | Unknown]) -> dict[str, float]:
+    def coils_mm(self, group: Sequence[Data]) -> dict[str, float]:
         """How far each coil has come under the first camera, those too that go on with what was recorded now."""
         reports = (data for data in group if isinstance(data, CoilReport) and data.state == "started")
         goes_on = {report.coil: self._known_mm(report) for report in reports if not report.begins}
@@ -184,7 +274,7 @@ class _Progress:
             for camera in self._cameras.get(coil, ())
         }
 
-    def begin(self, group: Sequence[Data | Unknown]) -> dict[tuple[str, str], float]:
+    def begin(self, group: Sequence[Data]) -> dict[tuple[str, str], float]:
         """Go on to where begins what was recorded now; return how far each coil has come then.
 
         What lies on a coil that begins is left to `end`: until then one before it, perhaps of its name, is there.
@@ -195,11 +285,13 @@ class _Progress:
                 begun.add(data.coil)
             elif isinstance(data, CoilReport) and data.state == "started" and data.coil not in self._coils:
                 self._start(data)
+            elif isinstance(data, CoilReport) and data.coil in self._coils.keys() - begun:
+                self._go_on(data.coil, "", 1000 * data.length_m)
             elif isinstance(data, ON_STRIP) and data.coil not in begun:
                 self._go_on(data.coil, data.camera, data.start_mm)
         return self.reached_mm()
 
-    def end(self, group: Sequence[Data | Unknown]) -> dict[tuple[str, str], float]:
+    def end(self, group: Sequence[Data]) -> dict[tuple[str, str], float]:
         """Go on to where it ends, and forget the coils that have ended; return how far they had come."""
         left_mm = dict[tuple[str, str], float]()
         for data in group:

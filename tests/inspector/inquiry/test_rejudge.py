@@ -297,7 +297,7 @@ def test_a_camera_that_sees_its_first_defect_is_no_leap(tmp_path: Path, capsys: 
     journal.record([reported("A", "started")])
     for at, camera in ((2000.0, "top"), (4000.0, "top"), (6000.0, "next"), (8000.0, "next")):
         journal.record([any_defect(id=f"{at}", coil="A", camera=camera, start_mm=at, end_mm=at + 1)])
-    journal.record([reported("A", "ended", 60.0)])
+    journal.record([reported("A", "ended", 10.0)])
     journal.close()
     assert "slowly" not in alarms_now(tmp_path, capsys)[0]
 
