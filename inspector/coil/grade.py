@@ -27,6 +27,8 @@ from inspector.words import counted
 
 UNKNOWN: frozenset[Gap] = frozenset({"restart", "unconfirmed"})
 """Reasons why strip was missed of which nobody knows how long it was, whatever lost frames explain of it."""
+JOINT_MM = 1.0
+"""A coil's length is known to a millimetre."""
 NEAR_MM = 0.05
 """Positions are reported to a tenth of a millimetre."""
 
@@ -164,11 +166,45 @@ def _is_dead(seen: CoilHistory, rules: GradingSection) -> bool:
     return rules.head_m + rules.tail_m + reach_m > 0 and length_m(between) <= NEAR_MM / 1000
 
 
+class _Ahead(NamedTuple):
+    """What of the strip is graded, along one direction."""
+
+    from_mm: float
+    """Where it begins to be."""
+    end_mm: float
+    """The end of the coil."""
+    dead_mm: float
+    """The dead zone there."""
+    welds_mm: tuple[float, ...]
+    weld_mm: float
+    """The dead zone on either side of each."""
+
+    def meets(self, at_mm: float, at_most_mm: float) -> bool:
+        """Whether the coil, or one that it is welded of, can have ended within so much strip."""
+        return any(-JOINT_MM <= end_mm - at_mm <= at_most_mm + JOINT_MM for end_mm in (*self.welds_mm, self.end_mm))
+
+    def graded_m(self, at_mm: float, at_most_mm: float) -> float:
+        """How much of so much strip is graded at most: the end or the weld that follows may lie behind all of it."""
+        to_mm = at_mm + at_most_mm
+        welds_mm = [max(weld_mm, to_mm) if weld_mm >= at_mm - JOINT_MM else weld_mm for weld_mm in self.welds_mm]
+        start_mm, stop_mm = max(at_mm, self.from_mm), min(to_mm, max(self.end_mm, to_mm) - self.dead_mm)
+        return length_m(outside([(start_mm, max(start_mm, stop_mm))], welds_mm, self.weld_mm))
+
+
 def _behind_m(seen: CoilHistory, rules: GradingSection) -> float:
-    """How much graded strip frames may have shown that were lost as the coil ended; all cameras."""
-    dead_mm = 1000 * max(rules.tail_m if seen.passage.is_over else 0.0, rules.weld_m if seen.after else 0.0)
-    behind_mm = [min(gap.at_most_mm, gap.end_mm + gap.at_most_mm - 1000 * rules.head_m) for gap in seen.missed]
-    return sum(max(0.0, at_most_mm - dead_mm) for at_most_mm in behind_mm) / 1000
+    """How much graded strip frames may have shown that were lost as the coil ended; all cameras.
+
+    It lies behind the gap; before it where the coil was turned round since, as a head or a weld there shows.
+    """
+    (from_mm, to_mm), weld_mm = zone_mm(seen, rules), 1000 * rules.weld_m
+    ahead = _Ahead(from_mm, seen.length_mm, seen.length_mm - to_mm, seen.welds_mm, weld_mm)
+    back = _Ahead(-to_mm, 0.0, from_mm, tuple(-at_mm for at_mm in seen.welds_mm), weld_mm)
+    maybe_m = 0.0
+    for gap in (gap for gap in seen.missed if gap.at_most_mm):
+        ways = [(ahead, gap.end_mm), (back, -gap.start_mm)]
+        met = [(way, at_mm) for way, at_mm in ways if way.meets(at_mm, gap.at_most_mm)]
+        maybe_m += max(way.graded_m(at_mm, gap.at_most_mm) for way, at_mm in met or ways[:1])
+    return maybe_m
 
 
 def _unknown_mm(seen: CoilHistory) -> list[float]:

@@ -220,6 +220,8 @@ def opened(file: CoilFile) -> CoilHistory:
         spans=tuple(_spans(covered(record), columns, [*file.missed, *file.doubtful], file.crowded)),
         decisions=record.decisions,
         welds_mm=file.welds_mm,
+        before=file.before,
+        after=file.after,
         ids=[defect.id for defect in file.defects],
         defects=list(file.defects),
         raised=list(file.raised),
@@ -238,6 +240,8 @@ def closed(seen: CoilHistory, record: CoilRecord) -> CoilFile:
     return CoilFile(
         record=record,
         welds_mm=seen.welds_mm,
+        before=seen.before,
+        after=seen.after,
         defects=tuple(seen.defects),
         missed=tuple(seen.missed),
         doubtful=tuple(seen.doubtful),

@@ -73,7 +73,7 @@ def reverse(file: CoilFile) -> CoilFile:
         for repeat, ids in zip(file.repeats, prints, strict=True)
     ]
     welds_mm = tuple(sorted(long_mm - weld_mm for weld_mm in file.welds_mm))
-    return _mirrored(replace(turned, welds_mm=welds_mm, repeats=tuple(repeats)))
+    return _mirrored(replace(turned, welds_mm=welds_mm, before=file.after, after=file.before, repeats=tuple(repeats)))
 
 
 def flip(file: CoilFile) -> CoilFile:
@@ -113,6 +113,8 @@ def crop(file: CoilFile, from_m: float, to_m: float) -> CoilFile:
     kept = replace(
         file,
         welds_mm=tuple(weld_mm for weld_mm in file.welds_mm if from_mm < weld_mm < to_mm),
+        before="",
+        after="",
         defects=tuple(_cut(file.defects, from_mm, to_mm)),
         missed=tuple(_cut(file.missed, from_mm, to_mm)),
         crowded=tuple(_cut(file.crowded, from_mm, to_mm)),
@@ -146,6 +148,7 @@ def weld(first: CoilFile, second: CoilFile) -> CoilFile:
     whole = replace(
         first,
         welds_mm=_welds(first.welds_mm, long_mm, behind.welds_mm),
+        after=second.after,
         defects=(*first.defects, *behind.defects),
         missed=(*first.missed, *behind.missed),
         repeats=(*first.repeats, *behind.repeats),

@@ -20,7 +20,11 @@ class CoilFile(msgspec.Struct, frozen=True, kw_only=True):
     record: CoilRecord
     """Its record, as at its end or so far."""
     welds_mm: tuple[float, ...] = ()
-    """Welds within the coil, millimetres from its head."""
+    """Welds within the coil and at its ends, millimetres from its head."""
+    before: str = ""
+    """The coil that is welded to its head; empty where none is known."""
+    after: str = ""
+    """The one at its tail."""
     defects: tuple[Defect, ...]
     """Each as last reported, in the order in which they were."""
     missed: tuple[Missed, ...] = ()

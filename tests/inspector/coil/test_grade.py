@@ -142,6 +142,36 @@ def test_a_tail_that_may_be_missed_is_not_released() -> None:
     assert grade(seen(missed=[gap]), rules(limit(), max_missed_m=0.1, tail_m=0.6)).grade == "release"
 
 
+@pytest.mark.parametrize(
+    ("start_m", "end_m", "welds_m", "graded_m"),
+    [
+        (100, 100, [], 0.0),  # the tail, whose dead zone is farther on then
+        (90, 100, [], 0.0),
+        (100, 100, [100], 0.0),
+        (99, 99, [], 0.0),  # another camera saw the end
+        (50, 50, [50], 1.5),  # welded to another since
+        (49, 49.5, [50], 1.5),
+        (50, 51, [50], 1.5),  # and turned round
+        (0, 0, [], 1.0),
+        (0, 10, [], 1.0),
+        (0, 0, [0], 1.0),
+        (20, 20, [50], 2.0),
+    ],
+)
+def test_strip_that_may_be_missed_has_the_dead_zone_where_it_lies(
+    start_m: float, end_m: float, welds_m: list[float], graded_m: float
+) -> None:
+    """Head, tail and welds leave out what may lie there, and none what lies elsewhere."""
+    gap = msgspec.structs.replace(missed(start_m, end_m), at_most_mm=2000.0)
+    coil = seen(missed=[gap], welds_mm=tuple(1000.0 * weld_m for weld_m in welds_m))
+    zones = {"head_m": 1.0, "tail_m": 3.0, "weld_m": 0.5}
+    found = grade(coil, rules(**zones)).missed_m
+    for more_m, verdict in ((-0.01, "hold"), (0.01, "release")):
+        allowed_m = found + graded_m + more_m
+        if allowed_m > 0:
+            assert grade(coil, rules(**zones, max_missed_m=allowed_m)).grade == verdict
+
+
 def test_strip_of_unknown_length_is_not_released() -> None:
     """Any amount may have passed, whatever is allowed and whatever lost frames explain, out of dead zones too."""
 

@@ -18,7 +18,7 @@ from inspector.errors import InspectorError
 from inspector.events.history import History
 from inspector.records.coil import DoubtSums, WorstMetre, inspected_length_m
 from inspector.records.coil import per_100_m as per_100_m_of
-from inspector.records.events import Alarm, Doubtful, Weld
+from inspector.records.events import Alarm, Doubtful, Missed, Weld
 from tests.coil_journals import new_journal, reported, write, write_coil
 from tests.coils_seen import seen
 from tests.defects import any_defect, any_repeat
@@ -128,7 +128,8 @@ def test_welds_are_in_the_coils_file_and_in_its_grade(tmp_path: Path) -> None:
     weld = Weld(coil="C", other="D", is_head=False, camera="top", at_mm=200_000.0)
     at_weld = any_defect(start_mm=199_500.0, end_mm=199_600.0)
     journal = new_journal(tmp_path / "journal")
-    journal.record([reported("C", "started"), at_weld, weld, reported("C", "ended", 200.0)])
+    behind = Missed(camera="top", coil="C", start_mm=2e5, end_mm=2e5, reasons={"lost": 2}, at_most_mm=320.0)
+    journal.record([reported("C", "started"), at_weld, behind, weld, reported("C", "ended", 200.0)])
     journal.record([reported("D", "started"), Weld(coil="D", other="C", is_head=True, camera="top", at_mm=0.0)])
     journal.close()
     rules = [
@@ -138,7 +139,10 @@ def test_welds_are_in_the_coils_file_and_in_its_grade(tmp_path: Path) -> None:
     with History(tmp_path / "journal") as history:
         coil, other = (gather(history, history.coil(name), keep="defects") for name in ("C", "D"))
     made = record(coil, rules)
-    assert closed(coil, made).welds_mm == (200_000.0,) and other.welds_mm == (0.0,)
+    of_coil = closed(coil, made)
+    assert of_coil.welds_mm == (200_000.0,) and other.welds_mm == (0.0,)
+    assert (opened(of_coil).before, opened(of_coil).after, other.before) == ("", "D", "C")
+    assert record(opened(of_coil), rules).grades == made.grades
     assert [grade.grade for grade in made.grades] == ["hold", "release"]
 
 

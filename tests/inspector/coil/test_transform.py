@@ -106,6 +106,13 @@ def test_a_weld_is_undone_by_crops(first: CoilFile, second: CoilFile) -> None:
             assert any(abs(start_mm - begin_mm) < 1e-6 and abs(end_mm - stop_mm) < 1e-6 for begin_mm, stop_mm in found)
 
 
+def test_coils_at_the_ends_go_with_them() -> None:
+    """Reversed they change places, welded each coil keeps its outer one, and what is cut off is gone."""
+    made = coil(before="B", after="D", welds_mm=(0.0, 1000 * LENGTH_M))
+    turned, whole, piece = transform.reverse(made), transform.weld(made, coil(after="E")), transform.crop(made, 1, 2)
+    assert [(file.before, file.after) for file in (turned, whole, piece)] == [("D", "B"), ("B", "E"), ("", "")]
+
+
 def test_a_defect_lies_where_it_will() -> None:
     """Elongated by 100 %, reversed and turned over: the place is the one worked out by hand."""
     made = coil(any_defect(start_mm=10_000.0, end_mm=10_500.0, left_mm=100.0, right_mm=150.0))
