@@ -18,6 +18,7 @@ import msgspec
 from inspector.coil.columns import Columns
 from inspector.coil.marks import marks
 from inspector.coil.seen import doubt_sums, length_m, stretches
+from inspector.records.coil import Decided
 from inspector.records.coil_file import CoilFile
 from inspector.records.events import Alarm, Crowded, Defect, Doubtful, Missed, Repeat
 
@@ -139,6 +140,8 @@ def unplaced(file: CoilFile) -> tuple[str, ...]:
 def weld(first: CoilFile, second: CoilFile) -> CoilFile:
     """Weld a coil behind another: one coil of the first's name, with a weld where they meet.
 
+    What people decided stays where it is the same of both.
+
     Raises: ValueError when the first still runs.
     """
     _refuse_partial(first, "where another is welded to it is not known")
@@ -166,9 +169,16 @@ def weld(first: CoilFile, second: CoilFile) -> CoilFile:
             is_whole=first.record.is_whole and second.record.is_whole,
             is_estimated=first.record.is_estimated or second.record.is_estimated,
             ended=second.record.ended,
+            decisions=_agreed(first.record.decisions, second.record.decisions),
         ),
     )
     return _renamed(_gone_on(whole, first.repeats), name, long_mm + length_mm(second))
+
+
+def _agreed(first: Sequence[Decided], second: Sequence[Decided]) -> tuple[Decided, ...]:
+    """What was decided of both coils of a weld, in order; none where it is another thing, or of one of them alone."""
+    decided = [decisions[-1].grade if decisions else "" for decisions in (first, second)]
+    return tuple(sorted((*first, *second), key=lambda decision: decision.time)) if decided[0] == decided[1] else ()
 
 
 def _gone_on(whole: CoilFile, before: Sequence[Repeat]) -> CoilFile:

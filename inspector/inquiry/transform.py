@@ -57,7 +57,10 @@ def run(args: argparse.Namespace) -> int:
     Raises: InspectorError when a file cannot be read or written, or a step cannot be.
     """
     carried = file.read(args.coil)
-    for step in getattr(args, "steps", None) or []:
+    before, steps = carried.record, getattr(args, "steps", None) or []
+    if steps:
+        _say_ungraded(carried)
+    for step in steps:
         try:
             carried = _applied(carried, step)
         except ValueError as error:
@@ -65,6 +68,9 @@ def run(args: argparse.Namespace) -> int:
     if args.name:
         carried = transform.named(carried, args.name)
     carried = summed(carried)
+    if not steps:
+        same = msgspec.structs.replace(carried.record, grade=before.grade, grades=before.grades)
+        carried = msgspec.structs.replace(carried, record=same)
     file.write(carried, args.out)
     made = carried.record
     print(f"{args.out}: coil {made.coil}, {made.length_m:.3f} m, {counted(made.defects, 'defect')}")
@@ -85,6 +91,28 @@ def _cropped(carried: CoilFile, from_m: float, to_m: float) -> CoilFile:
     return piece
 
 
+def _welded(carried: CoilFile, other: CoilFile) -> CoilFile:
+    """Weld another behind a coil, and say what of both does not hold for the whole."""
+    _say_ungraded(other)
+    whole = transform.weld(carried, other)
+    decided = carried.record.decisions or other.record.decisions
+    if decided and not whole.record.decisions:
+        words = [made.decisions[-1].grade if made.decisions else "nothing" for made in (carried.record, other.record)]
+        print(f"--weld: people decided {' and '.join(words)} of the two: neither is carried on.", file=sys.stderr)
+    return whole
+
+
+def _say_ungraded(carried: CoilFile) -> None:
+    """Say that a coil's grade is not that of what is made of it."""
+    made = carried.record
+    if made.grades:
+        print(
+            f"coil {made.coil}: its grade, {made.grade}, is not carried on, as what is graded changes; "
+            "`inspector report FILE --config LINE.toml` grades the new file.",
+            file=sys.stderr,
+        )
+
+
 def _applied(carried: CoilFile, step: Step) -> CoilFile:
     name, value = step
     match name:
@@ -97,4 +125,4 @@ def _applied(carried: CoilFile, step: Step) -> CoilFile:
         case "crop":
             return _cropped(carried, *value)
         case _:
-            return transform.weld(carried, file.read(value))
+            return _welded(carried, file.read(value))

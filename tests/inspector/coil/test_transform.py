@@ -20,6 +20,7 @@ from inspector.coil.record import record
 from inspector.coil.seen import closed, opened
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.inquiry.transform import summed
+from inspector.records.coil import Decided
 from inspector.records.coil_file import CoilFile
 from inspector.records.events import Alarm, Defect, Doubtful, Missed
 from tests.coils_seen import seen
@@ -269,6 +270,37 @@ def test_a_weld_to_what_is_not_known_is_not_known() -> None:
     broken = seen(is_whole=False)
     whole = transform.weld(coil(), closed(broken, record(broken)))
     assert not whole.record.is_whole
+
+
+def test_a_decision_holds_for_a_weld_where_both_have_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What people made of one coil is nothing that they made of the other, and who welds them reads so."""
+    a, b, welded = (tmp_path / f"{name}.json" for name in "abc")
+    for first, second, whole, words in (
+        (["release"], ["block"], [], "--weld: people decided release and block of the two: neither is carried on."),
+        (["block"], [], [], "--weld: people decided block and nothing of the two: neither is carried on."),
+        (["hold", "release"], ["release"], ["hold", "release", "release"], ""),
+    ):
+        for path, grades in ((a, first), (b, second)):
+            decided = [Decided(grade=grade, operator="Kim", reason="", time=f"{at}") for at, grade in enumerate(grades)]
+            file.write(coil(decisions=tuple(decided)), path)
+        assert main(["transform", str(a), "--weld", str(b), "--out", str(welded)]) == 0
+        assert capsys.readouterr().err.strip() == words
+        assert [made.grade for made in file.read(welded).record.decisions] == whole
+
+
+def test_a_grade_is_of_the_coil_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another name changes nothing of it; whatever is done to the strip does, and that is not kept from who does it."""
+    of = seen(any_defect(start_mm=1000.0, end_mm=1100.0))
+    made = record(of, [GradingSection(name="g", version="1", limit=(LimitSection("any", "block", 0),))])
+    file.write(closed(of, made), tmp_path / "in.json")
+    words = ["transform", str(tmp_path / "in.json"), "--out", str(tmp_path / "out.json")]
+    assert main([*words, "--name", "D"]) == 0
+    named = file.read(tmp_path / "out.json").record
+    assert (named.grade, named.grades) == (made.grade, made.grades)
+    assert not capsys.readouterr().err
+    assert main([*words, "--weld", str(tmp_path / "in.json")]) == 0
+    assert file.read(tmp_path / "out.json").record.grade == "ungraded"
+    assert capsys.readouterr().err.count("coil C: its grade, block, is not carried on") == 2
 
 
 def test_steps_are_applied_as_they_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
