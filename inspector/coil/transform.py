@@ -123,7 +123,8 @@ def crop(file: CoilFile, from_m: float, to_m: float) -> CoilFile:
     )
     kept = replace(kept, repeats=tuple(_left(file, kept)), raised=tuple(_raised(file, kept)))
     missed_m = sum(map(length_m, stretches(kept.missed, from_mm, to_mm).values()))
-    seen_m = max(1, len(file.record.coverage)) * (to_m - from_m)
+    cameras = {seen.camera for seen in file.record.coverage}  # one whose side was corrected stands there twice
+    seen_m = max(1, len(cameras)) * (to_m - from_m)
     gone = Counter(alarm.name for alarm in file.raised) - Counter(alarm.name for alarm in kept.raised)
     alarms = {name: times - gone[name] for name, times in file.record.alarms.items() if times > gone[name]}
     sums = replace(file.record, missed_m=missed_m, inspected_m=seen_m - missed_m, alarms=alarms)

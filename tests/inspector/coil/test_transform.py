@@ -19,6 +19,7 @@ from inspector.coil.marks import marks
 from inspector.coil.record import record
 from inspector.coil.seen import closed, opened
 from inspector.coil.settings import GradingSection, LimitSection
+from inspector.config.geometry import Span
 from inspector.inquiry.transform import summed
 from inspector.records.coil import Decided
 from inspector.records.coil_file import CoilFile
@@ -155,6 +156,12 @@ def test_a_crop_cuts_what_lies_across_it() -> None:
     assert transform.crop(made, 10.0, 40.0).record.length_m == 30.0
     with pytest.raises(ValueError, match="expected 0 <= from < to <= 100"):
         transform.crop(made, 10.0, 100.1)
+
+
+def test_a_piece_counts_each_camera_once() -> None:
+    """Also one whose side was corrected within the coil, and which stands there with both."""
+    spans = tuple(Span(camera="a", side=side, left_mm=0.0, right_mm=1000.0) for side in ("top", "bottom"))
+    assert summed(transform.crop(coil(spans=spans), 0, 50)).record.inspected_m == 50.0
 
 
 def printed(state: str, *, first_mm: float = 500.0, period_mm: float = 700.0, number: int = 21) -> CoilFile:
