@@ -67,13 +67,13 @@ class Analyse:
         labels = list(maps.labels)
         if len(batch.patches) == len(labels):
             return labels
-        frames = {patch.plane: frame for patch, frame in zip(batch.patches, batch.frames(), strict=True)}
+        frames = {patch.plane: (patch, frame) for patch, frame in zip(batch.patches, batch.frames(), strict=True)}
         shared = Counter(patch.plane for patch in batch.patches)
         for plane, (rows, px) in enumerate(batch.sizes()):
             if shared[plane] > 1:
-                header = frames[plane].header
-                camera = self._cameras[header.camera]
-                footprint = camera.footprint(header, (rows // shared[plane], px))
+                patch, frame = frames[plane]
+                camera = self._cameras[frame.header.camera]
+                footprint = camera.footprint(frame.header, (patch.rows, px))  # others of it may be given up
                 mine = own(self._fields[camera.name], footprint, px)
                 if camera.mirror:
                     mine = mine.mirrored(px)

@@ -3,6 +3,7 @@
 import cv2
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from inspector.intake.overload import policies
 from inspector.intake.settings import IntakeSection
 from inspector.records.events import CoilReport, Defect, Missed
 from inspector.records.frame import Bytes2D
-from inspector.records.stages import Inferred
+from inspector.records.stages import Inferred, Inspected
 from inspector.strip.strip import Strip
 from tests import frames
 from tests.frames import HEIGHT, LAST, WIDTH
@@ -158,18 +159,29 @@ def test_a_defect_is_right_to_a_row() -> None:
         assert (start_mm, end_mm, left_mm, right_mm, area_mm2) == (37.0, 38.0, 4.0, 7.0, 3.0)
 
 
-def test_what_a_deadline_leaves_of_a_plane_is_still_inspected() -> None:
-    """Where blocks of a plane were given up the others are analysed as they are, in their place."""
-    line = Line(2)
-    for number in range(5):
-        line.take(number, strip([(1, 4, 4, 4, 2)])[2 * number : 2 * number + 2])
+def after_deadline(line: Line, pixels: Bytes2D, given_up: slice) -> list[Inspected]:
+    """Analyse the plane that a line's frames share, of which a deadline left the others."""
+    for number in range(len(pixels) // line.rows):
+        line.take(number, pixels[line.rows * number : line.rows * (number + 1)])
     batch = line.accept.leave(0)
     line.accept.close()
-    given_up = [frames.dropped(frame.header) for frame in batch.frames()][1:3]
-    arrivals, kept = [*batch.arrivals], (*batch.patches[:1], *batch.patches[3:])
-    arrivals[1:3] = given_up
-    left = msgspec.structs.replace(batch, arrivals=tuple(arrivals), patches=kept)
+    arrivals, patches = [*batch.arrivals], [*batch.patches]
+    arrivals[given_up] = [frames.dropped(frame.header) for frame in [*batch.frames()][given_up]]
+    del patches[given_up]
+    left = msgspec.structs.replace(batch, arrivals=tuple(arrivals), patches=tuple(patches))
     line.engine.submit(left.pixels, left.sizes())
-    seen = line.analyse(Inferred(left, BY, line.engine.result())).inspected
+    return list(line.analyse(Inferred(left, BY, line.engine.result())).inspected)
+
+
+def test_what_a_deadline_leaves_of_a_plane_is_still_inspected() -> None:
+    """Where blocks of a plane were given up the others are analysed as they are, in their place."""
+    seen = after_deadline(Line(2), strip([(1, 4, 4, 4, 2)])[:HEIGHT], slice(1, 3))
     assert [len(frame.detections) for frame in seen] == [0, 1, 0]
     assert seen[1].frame.header.number == 3 and seen[1].detections[0].end_mm == 2.0
+
+
+@pytest.mark.parametrize("given_up", [slice(0, 0), slice(0, 1), slice(0, 2), slice(1, 3)])
+def test_a_row_is_as_long_whatever_a_deadline_left_of_its_plane(given_up: slice) -> None:
+    """A defect that just reaches its class's least area, within a block, is seen: no row is taken for a shorter one."""
+    seen = after_deadline(Line(2), strip([(1, 6, 4, 1, LEAST_MM2)])[:HEIGHT], given_up)
+    assert 3.0 in [piece.area_mm2 for frame in seen for piece in frame.detections]
