@@ -18,6 +18,8 @@ SOLID_PX = 8
 """Columns in a row that must be light where the strip begins."""
 GROUND = 0.3
 """The ground next to the strip is darker than this share of the strip; light falls off by less."""
+LIGHT_PERCENTILE = 90
+"""Of a picture's columns: as light as strip. Strip that fills less than a tenth of a picture has no edge in it."""
 LEAST_GREY = 8.0
 """Strip is lighter than the background by at least this; else its edge cannot be found."""
 
@@ -30,7 +32,8 @@ def edges(picture: Bytes2D) -> tuple[int | None, int | None]:
 
 def _begin(profile: NDArray[np.float64]) -> int | None:
     """First column of the strip from this side, (W,) greys; None where it begins before."""
-    level, dark = float(np.median(profile)), float(profile[: SOLID_PX // 2].min())
+    dark, light = float(profile[: SOLID_PX // 2].min()), float(np.percentile(profile, LIGHT_PERCENTILE))
+    level = float(np.median(profile[profile >= dark + SHARE * (light - dark)]))  # of the strip, narrow or wide
     if level - dark < LEAST_GREY or dark > GROUND * level:
         return None
     is_light = profile >= dark + SHARE * (level - dark)
