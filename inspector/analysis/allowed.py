@@ -5,14 +5,30 @@ Knows: regions, and what classes ask of them. Must not know: where a frame lies,
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
+from inspector.analysis.pieces import Reaches, of_labels, reaches, together
 from inspector.analysis.regions import Regions
+from inspector.config.camera import Footprint
 from inspector.config.geometry import Seams
+from inspector.config.joins import Gaps
 from inspector.records.recipe import Recipe
 
 Flags = npt.NDArray[np.bool_]
+
+
+class Reportable(NamedTuple):
+    """Which regions of a map may be a part of what their class reports: (R,) each, every one with those below it."""
+
+    perhaps: Flags
+    """With those whose next piece may lie beyond a side: no farther from it than the class's gap."""
+    together: Flags
+    """Large and sure enough with all that they may be pieces of."""
+    alone: Flags
+    """Large and sure enough, or at a side where the region itself may go on."""
 
 
 def present(presence: npt.NDArray[np.float32], recipe: Recipe) -> Flags:
@@ -32,14 +48,37 @@ def allowed(found: Regions, recipe: Recipe, px_mm2: float) -> Flags:
     return passes
 
 
-def may_go_on(found: Regions, size: tuple[int, ...], seams: Seams = (False, False)) -> Flags:
+def may_go_on(
+    found: Regions, size: tuple[int, ...], seams: Seams = (False, False), reach: Reaches | None = None
+) -> Flags:
     """Return (R,) bool: whether each region touches a side of its map, (H, W), beyond which another frame has more.
 
-    Another frame goes on at the first row and the last, another camera's beyond `seams`.
+    Another frame goes on at the first row and the last, another camera's beyond `seams`. With `reach`: or lies within
+    that of it.
     """
-    rows, px = size
-    touches: Flags = (found.top == 0) | (found.bottom == rows)
-    for goes_on, reaches in zip(seams, (found.left == 0, found.right == px), strict=True):
+    (rows, px), (far_rows, far_px) = size, of_labels(reach or {}, found.label)
+    touches: Flags = (found.top <= far_rows) | (found.bottom >= rows - far_rows)
+    for goes_on, is_near in zip(seams, (found.left <= far_px, found.right >= px - far_px), strict=True):
         if goes_on:
-            touches |= reaches
+            touches |= is_near
     return touches
+
+
+def kept(
+    found: Regions,
+    size: tuple[int, ...],
+    recipe: Recipe,
+    footprint: Footprint,
+    *,
+    gaps: Gaps,
+    seams: Seams = (False, False),
+) -> Reportable:
+    """Return which regions of a map, (H, W), may be a part of what is reported; all are alone where it is not whole."""
+    px_mm2 = footprint.mm_per_px * footprint.mm_per_row
+    alone = allowed(found, recipe, px_mm2) | may_go_on(found, size, seams)
+    if alone.all() or not found.is_whole:
+        return Reportable(alone, alone, alone)
+    reach = reaches(recipe, gaps, footprint)
+    every = together(found, reach)
+    joined = alone | allowed(every, recipe, px_mm2)
+    return Reportable(joined | may_go_on(every, size, seams, reach), joined, alone)

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from inspector.analysis.allowed import allowed, may_go_on, present
+from inspector.analysis.allowed import kept, present
 from inspector.analysis.follow import Followed
 from inspector.analysis.own import own
 from inspector.analysis.regions import Indices, Regions, regions
@@ -23,6 +23,7 @@ from inspector.analysis.settings import AnalysisSection
 from inspector.analysis.shared import without_specks
 from inspector.config.camera import CameraSection, Footprint
 from inspector.config.geometry import Field, Seams, fields
+from inspector.config.joins import ALL_USUAL, Gaps
 from inspector.images.edge import edges
 from inspector.records.frame import Bytes2D, Header
 from inspector.records.recipe import Recipe
@@ -34,8 +35,11 @@ class Analyse:
 
     name = "analyse"
 
-    def __init__(self, cameras: Iterable[CameraSection], section: AnalysisSection | None = None) -> None:
-        self._cameras = {camera.name: camera for camera in cameras}
+    def __init__(
+        self, cameras: Iterable[CameraSection], section: AnalysisSection | None = None, gaps: Gaps = ALL_USUAL
+    ) -> None:
+        """`gaps`: between pieces of one defect, as those have them that put it together."""
+        self._cameras, self._gaps = {camera.name: camera for camera in cameras}, gaps
         self._recipe: Recipe | None = None
         self._fields: dict[str, Field] = {}
         self._followed: dict[str, Followed] = {}
@@ -78,8 +82,7 @@ class Analyse:
                 if camera.mirror:
                     mine = mine.mirrored(px)
                 whole = labels[plane][:rows, :px], maps.confidence[plane][:rows, :px], maps.presence[plane]
-                px_mm2 = footprint.mm_per_px * footprint.mm_per_row
-                labels[plane] = without_specks(*whole, recipe, px_mm2=px_mm2, mine=mine)
+                labels[plane] = without_specks(*whole, recipe, footprint=footprint, gaps=self._gaps, mine=mine)
         return labels
 
     def _inspect(self, inferred: Inferred, planes: list[Bytes2D], frame: Frame, place: int) -> Inspected:
@@ -112,7 +115,9 @@ class Analyse:
                 footprint, offset_mm=footprint.offset_mm + mine.first_px * footprint.mm_per_px
             )
         presence = maps.presence[patch.plane]
-        seen = detect(labels, confidence, presence, recipe, footprint, max_regions=most, seams=mine.seams)
+        seen = detect(
+            labels, confidence, presence, recipe, footprint, max_regions=most, gaps=self._gaps, seams=mine.seams
+        )
         if isinstance(seen, Crowd):
             return Inspected(frame, (), recipe, seen, edge_mm=edge_mm, far_edge_mm=far_edge_mm)
         distance = distance_of(presence, recipe)
@@ -152,25 +157,28 @@ def detect(
     footprint: Footprint,
     *,
     max_regions: int,
+    gaps: Gaps = ALL_USUAL,
     seams: Seams = (False, False),
 ) -> FrameDefects | Crowd:
     """Find the connected regions (8-neighbourhood) of each class in one frame; more than `max_regions` are a crowd.
 
-    A region below its class's minimum area or confidence is left out, unless it touches the first or last row or one
-    of the `seams`: what it is part of may be larger and surer. `labels`, `confidence` (H, W) uint8; `presence` (C,)
-    float32.
+    A region is left out where all that it is a piece of, by its class's gap, is below the minimum area or confidence,
+    and nothing of that is so near the first or last row or one of the `seams` that more of it may lie beyond. Where
+    more than `max_regions` would be kept for what lies near, each is looked at alone, as noise is. `labels`,
+    `confidence` (H, W) uint8; `presence` (C,) float32.
     """
     wanted = present(presence, recipe)
     if not wanted.any():
         return NOTHING
     found = regions(labels, confidence, wanted)
-    px_mm2 = footprint.mm_per_px * footprint.mm_per_row
-    kept = np.flatnonzero(may_go_on(found, labels.shape, seams) | allowed(found, recipe, px_mm2))
-    if len(kept) > max_regions or not found.is_whole:
-        return _crowd(found, kept if found.is_whole else np.arange(len(found.label)), wanted[labels], recipe, footprint)
+    ways = [np.flatnonzero(flags) for flags in kept(found, labels.shape, recipe, footprint, gaps=gaps, seams=seams)]
+    places = next((way for way in ways if len(way) <= max_regions), None)
+    if places is None or not found.is_whole:
+        counted = ways[-1] if found.is_whole else np.arange(len(found.label))
+        return _crowd(found, counted, wanted[labels], recipe, footprint)
     return (
-        FrameDefects(tuple(_detections(found, kept, recipe, footprint)), _outline(found, kept, footprint))
-        if len(kept)
+        FrameDefects(tuple(_detections(found, places, recipe, footprint)), _outline(found, places, footprint))
+        if len(places)
         else NOTHING
     )
 

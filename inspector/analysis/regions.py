@@ -60,7 +60,7 @@ def regions(labels: Bytes2D, confidence: Bytes2D, wanted: NDArray[np.bool_]) -> 
     """
     width = labels.shape[1]
     runs, is_whole = _runs(labels, confidence, wanted)
-    first = _first_runs(len(runs.label), *_touching(runs, width + 2))
+    first = firsts(len(runs.label), *_touching(runs, width + 2))
     is_first = first == np.arange(len(first))
     number = (np.cumsum(is_first) - 1)[first]
     count = int(is_first.sum())
@@ -116,8 +116,8 @@ def _touching(runs: Runs, stride: int) -> tuple[Indices, Indices]:
     return upper[same], lower[same]
 
 
-def _first_runs(count: int, upper: Indices, lower: Indices) -> Indices:
-    """Name for each run the first run that it is connected to, through any number of pairs.
+def firsts(count: int, upper: Indices, lower: Indices) -> Indices:
+    """Name for each of `count` the first one that it is connected to, through any number of pairs.
 
     Every round hooks trees onto a neighbour that begins earlier and then flattens them (Shiloach and Vishkin, "An
     O(log n) parallel connectivity algorithm", 1982).

@@ -1,7 +1,7 @@
 """A plane that several frames share: what is too little in all of it is nothing in any of its frames. Pure.
 
-Cut at a joint, a speck touches the edge of its frames and would be kept, as what may go on there. The plane shows
-whether it does, but for what goes on under the next camera.
+Cut at a joint, a speck lies at the edge of its frames and would be kept, as what may go on there. The plane shows
+whether it does, but for what goes on in the next plane, or under the next camera.
 
 Knows: a plane's maps. Must not know: frames, where they lie.
 """
@@ -11,9 +11,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from inspector.analysis.allowed import allowed, may_go_on, present
+from inspector.analysis.allowed import kept, present
 from inspector.analysis.own import Own
 from inspector.analysis.regions import regions
+from inspector.config.camera import Footprint
+from inspector.config.joins import Gaps
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
 
@@ -24,13 +26,14 @@ def without_specks(
     presence: npt.NDArray[np.float32],
     recipe: Recipe,
     *,
-    px_mm2: float,
+    footprint: Footprint,
+    gaps: Gaps,
     mine: Own,
 ) -> Bytes2D:
-    """Return labels without the regions that lie wholly inside the plane and that their class surely does not report.
+    """Return labels without what lies wholly inside the plane and is surely no piece of what its class reports.
 
-    `labels`, `confidence` (H, W) uint8; `presence` (C,) float32; `px_mm2`: strip that a pixel covers; `mine`: the
-    plane's columns that its camera answers for, of which alone regions are looked at.
+    `labels`, `confidence` (H, W) uint8; `presence` (C,) float32; `mine`: the plane's columns that its camera answers
+    for, of which alone regions are looked at.
     """
     wanted = present(presence, recipe)
     if not wanted.any():
@@ -38,7 +41,7 @@ def without_specks(
     columns = slice(mine.first_px, mine.end_px)
     seen = labels[:, columns]
     found = regions(seen, confidence[:, columns], wanted)
-    is_kept = may_go_on(found, seen.shape, mine.seams) | allowed(found, recipe, px_mm2)
+    is_kept = kept(found, seen.shape, recipe, footprint, gaps=gaps, seams=mine.seams).perhaps
     if is_kept.all() or not found.is_whole:
         return labels
     cleared, runs = labels.copy(), found.runs

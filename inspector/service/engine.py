@@ -24,6 +24,7 @@ from inspector.service.intake import plane_shares
 from inspector.service.line import Config
 from inspector.service.prepare import Prepared, ReadRecipe
 from inspector.service.rebuild import rebuild
+from inspector.strip.settings import gaps
 
 log = logging.getLogger("inspector")
 
@@ -75,7 +76,7 @@ def load(prepared: Prepared, options: Options = PLAIN) -> Loaded:
                 full.engine,
                 account=account,
                 max_frames=most,
-                finds=partial(finds, recipe=full.recipe),
+                finds=partial(finds, recipe=full.recipe, gaps=gaps(settings.defect)),
             )
             batch_s = full.batch_s + screen.batch_s
             full = Loaded(full.recipe, engine, batch_s=batch_s, screen=account, screen_recipe=screen.recipe)

@@ -35,6 +35,7 @@ from inspector.service.archive import Archive
 from inspector.service.desk import Desk
 from inspector.service.line import Config
 from inspector.strip.repeats import Repeats
+from inspector.strip.settings import gaps
 from inspector.strip.strip import Strip
 from inspector.triggers.triggers import Triggers
 
@@ -50,7 +51,7 @@ class Stages:
     def __init__(self, settings: Config, others: Iterable[Lasting] = ()) -> None:
         """`others` are no stages, and are to be known over a restart with them."""
         self._cameras = [camera.name for camera in settings.camera]
-        self._analyse = Analyse(settings.camera, settings.analysis)
+        self._analyse = Analyse(settings.camera, settings.analysis, gaps(settings.defect))
         self._camera_health = CameraHealth(settings.camera, settings.camera_health)
         is_stub = settings.engine.kind == "stub"  # it says the same of everything, and that it is one
         self._recipe_health = RecipeHealth(self._cameras, finds_constant=not is_stub)

@@ -17,7 +17,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from inspector.config.geometry import ROUNDING_MM, TOUCH_MM
+from inspector.config.geometry import ROUNDING_MM
+from inspector.config.joins import USUAL, JoinGap
 from inspector.config.severity import SeveritySection, severity
 from inspector.records.events import Defect, Phase
 from inspector.records.extent import Extent
@@ -37,16 +38,6 @@ MOST_BOXES = 4096
 NOTHING_DOUBTFUL: Mapping[str, float] = {}
 FEW_PAIRS = 4000
 """Pieces and what they may touch, of all classes: with fewer pairs the time goes into calls, not into pairs."""
-
-
-class JoinGap(msgspec.Struct, frozen=True):
-    """How far apart pieces of one class may lie and still be one defect, millimetres."""
-
-    along_mm: float = 25.0
-    across_mm: float = 5.0
-
-
-USUAL = JoinGap()
 
 
 class Joins(msgspec.Struct, frozen=True):
@@ -238,7 +229,7 @@ class Assembly(msgspec.Struct, eq=False):
         begun = len(members)
         members += pieces
         gaps = {kind: joins.gap(self.classes[kind - 1].name) for kind in kinds}
-        shapes = [Touchable(member.class_id, member.boxes(), *_reach(gaps[member.class_id])) for member in members]
+        shapes = [Touchable(member.class_id, member.boxes(), *gaps[member.class_id].reach_mm) for member in members]
         groups = connected(shapes, begun)
         groups.sort(key=lambda group: members[group[0]].class_id)
         touched = []
@@ -320,8 +311,3 @@ def _together(pieces: list[Open], begun: int) -> Iterable[list[Open]]:
     for piece in pieces:
         by_class.setdefault(piece.class_id, []).append(piece)
     return [by_class[kind] for kind in sorted(by_class)]
-
-
-def _reach(gap: JoinGap) -> tuple[float, float]:
-    """How far apart shapes of a class may lie, along and across."""
-    return gap.along_mm + ROUNDING_MM, max(gap.across_mm, TOUCH_MM)

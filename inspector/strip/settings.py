@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
+from inspector.config.joins import JoinGap
 from inspector.config.reader import Section, key
 from inspector.records.names import Name
-from inspector.strip.defects import JoinGap
 
 
 class DefectSection(Section, frozen=True):
@@ -18,6 +19,11 @@ class DefectSection(Section, frozen=True):
         key("Fragments that lie no farther apart along the strip (and across) are one defect.", ge=0, le=10_000),
     ] = JoinGap().along_mm
     join_across_mm: Annotated[float, key("The same across the strip.", ge=0, le=1000)] = JoinGap().across_mm
+
+
+def gaps(sections: Iterable[DefectSection]) -> dict[str, JoinGap]:
+    """Return the gaps that are configured, by class."""
+    return {kind.name: JoinGap(kind.join_along_mm, kind.join_across_mm) for kind in sections}
 
 
 class RepeatSection(Section, frozen=True):

@@ -25,13 +25,13 @@ from inspector.records.stages import COMES_AGAIN, Findings, Inspected, Loss, Pla
 from inspector.strip import welds
 from inspector.strip.account import StripState, Turn, crowded, doubt, report_doubt, settled
 from inspector.strip.coils import PAUSE_NS, come_back, is_late, nameless, newest, remember, silent
-from inspector.strip.defects import Assembly, JoinGap, Joins
+from inspector.strip.defects import Assembly, Joins
 from inspector.strip.geometry import Place, expected_mm, place, runs_back
 from inspector.strip.leaps import Stretch, leap
 from inspector.strip.ledger import CoilLane, CoilSums
 from inspector.strip.refused import assume, hand_on, refuse, shown_mm, why_absent
 from inspector.strip.setback import comes_again, ran_ns, set_on
-from inspector.strip.settings import DefectSection
+from inspector.strip.settings import DefectSection, gaps
 
 REPORT_AFTER_NS = 1_000_000_000
 """A stretch that is still being missed is reported at the latest after this time."""
@@ -49,8 +49,7 @@ class Strip:
         severities: Iterable[SeveritySection] = (),
     ) -> None:
         self._cameras = {camera.name: camera for camera in cameras}
-        gaps = {kind.name: JoinGap(kind.join_along_mm, kind.join_across_mm) for kind in defects}
-        self._joins = Joins(gaps, tuple(severities))
+        self._joins = Joins(gaps(defects), tuple(severities))
         self._state = StripState()
 
     def replace(self, cameras: Iterable[CameraSection]) -> None:

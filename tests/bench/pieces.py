@@ -18,6 +18,7 @@ import numpy as np
 from inspector import recipe as recipes
 from inspector.analysis.analyse import FrameDefects, detect
 from inspector.config.camera import CameraSection, Footprint
+from inspector.config.joins import USUAL, JoinGap
 from inspector.engines.openvino import OpenVino
 from inspector.records.events import Data, Defect
 from inspector.records.extent import Extent
@@ -37,6 +38,10 @@ PLANTED = 24
 ALONG_MM, ACROSS_MM = 20.0, 10.0
 """The gap that is configured for every class, and that planted defects are kept farther apart than."""
 NAMES = ("scratch", "patch")
+LEAST_MM2 = 60.0
+"""An area that a recipe asks for: every planted defect has it, and most of a scratch's pieces have not."""
+WIDEST = JoinGap(max(ALONG_MM, USUAL.along_mm), max(ACROSS_MM, USUAL.across_mm))
+"""What is detected is joined by several gaps here, none wider."""
 LOAD, METRES = 200_000, 2000
 """The field's heaviest coils (FIELD: 200 000 events a coil)."""
 SECTIONS = tuple(DefectSection(name, ALONG_MM, ACROSS_MM) for name in NAMES)
@@ -68,25 +73,56 @@ class Shape(msgspec.Struct):
 def main(coils: int = COILS) -> None:
     """Print pieces for each planted defect, joined defects, and the strip stage's rate and memory."""
     print(f"{coils} coils of {FRAMES * ROWS * MM / 1000:.1f} m, gap {ALONG_MM:g} x {ACROSS_MM:g} mm")
-    print("| | planted | pieces for each, touching only | with the gap (wanted: 1.05) | planted defects joined |")
-    print("|---|---|---|---|---|")
-    counts = {name: np.zeros(4, np.intp) for name in NAMES}
-    for seed in range(coils):
-        shapes = _planted(np.random.default_rng(seed))
-        seen = [_inspected(labels, number, recipe(*NAMES)) for number, labels in enumerate(_frames(shapes))]
-        before, after = (_defects(seen, sections) for sections in (TOUCHING, SECTIONS))
-        for class_id, name in enumerate(NAMES, 1):
-            mine = [shape.extent for shape in shapes if shape.class_id == class_id]
-            whole = [defect for defect in after if defect.name == name]
-            row = len(mine), sum(defect.name == name for defect in before), len(whole), _joined(mine, whole)
-            counts[name] += row
-    for name, (planted, before_count, after_count, joined) in counts.items():
-        print(f"| {name} | {planted} | {before_count / planted:.2f} | {after_count / planted:.3f} | {joined} |")
+    print("| | planted | pieces for each, touching only | with the gap (wanted: 1.05) | planted defects", end="")
+    print(f" joined | with the gap, of {LEAST_MM2:g} mm2 at least | of their area |")
+    print("|---|---|---|---|---|---|---|")
+    for name, found in counted(coils).items():
+        print(f"| {name} | {found.planted} | {found.touching / found.planted:.2f} |", end="")
+        print(f" {found.gap / found.planted:.3f} | {found.joined} |", end="")
+        print(f" {found.large / found.planted:.3f} | {found.large_mm2 / found.planted_mm2:.4f} |")
     _network()
     _load()
 
 
 # --- procedural coils -------------------------------------------------------------------------------------------
+
+
+class Counted(msgspec.Struct):
+    """What was planted of a class, and how many defects were made of it."""
+
+    planted: int = 0
+    planted_mm2: float = 0.0
+    touching: int = 0
+    """Where only what touches is joined."""
+    gap: int = 0
+    joined: int = 0
+    """Defects of several planted ones."""
+    large: int = 0
+    """By a recipe that asks for an area."""
+    large_mm2: float = 0.0
+
+
+def counted(coils: int) -> dict[str, Counted]:
+    """Count the defects of that many coils, by class."""
+    counts = {name: Counted() for name in NAMES}
+    for seed in range(coils):
+        shapes = _planted(np.random.default_rng(seed))
+        plain, asking = (
+            [_inspected(labels, number, by) for number, labels in enumerate(_frames(shapes))]
+            for by in (recipe(*NAMES), recipe(*NAMES, min_area_mm2=LEAST_MM2))
+        )
+        ways = _defects(plain, TOUCHING), _defects(plain, SECTIONS), _defects(asking, SECTIONS)
+        for class_id, (name, count) in enumerate(counts.items(), 1):
+            mine = [shape.extent for shape in shapes if shape.class_id == class_id]
+            touching, whole, large = ([defect for defect in way if defect.name == name] for way in ways)
+            count.planted += len(mine)
+            count.planted_mm2 += sum(extent.area_mm2 for extent in mine)
+            count.touching += len(touching)
+            count.gap += len(whole)
+            count.joined += _joined(mine, whole)
+            count.large += len(large)
+            count.large_mm2 += sum(defect.area_mm2 for defect in large)
+    return counts
 
 
 def _planted(rng: np.random.Generator) -> list[Shape]:
@@ -168,7 +204,8 @@ def _inspected(
 ) -> Inspected:
     strong = np.where(labels, 255, 0).astype(np.uint8) if confidence is None else confidence
     share = np.ones(len(by.classes), np.float32) if presence is None else np.asarray(presence)
-    seen = detect(labels, strong, share, by, Footprint(MM, MM, 0.0, "top", ROWS * MM), max_regions=400)
+    gaps = dict.fromkeys((kind.name for kind in by.classes), WIDEST)
+    seen = detect(labels, strong, share, by, Footprint(MM, MM, 0.0, "top", ROWS * MM), max_regions=400, gaps=gaps)
     of = header(number, coil="C", width=WIDTH, height=ROWS, start_mm=number * ROWS * MM)
     assert isinstance(seen, FrameDefects)
     return Inspected(Frame(of, 0), seen.detections, by, outline=seen.outline)

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from tests.bench import analysis, masks, plain, training
+from tests.bench import analysis, masks, pieces, plain, training
 from tests.bench.steel_folder import write_steel
 from tests.trainer.painted import write_frames
 
@@ -16,6 +16,13 @@ def test_it_runs(bench: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     """It measures what the code is now: a call that no longer fits, or a wrong count, fails here."""
     bench.main()
     assert any(character.isdigit() for character in capsys.readouterr().out)
+
+
+def test_torn_defects_are_one_each_however_small_their_pieces() -> None:
+    """What is planted is found whole by a recipe that asks for an area, too: by that of the whole, not of a piece."""
+    for found in pieces.counted(1).values():
+        assert found.large == found.gap == found.planted < found.touching
+        assert found.large_mm2 == pytest.approx(found.planted_mm2, rel=1e-3)
 
 
 def test_our_loop_is_the_trainers(tmp_path: Path) -> None:

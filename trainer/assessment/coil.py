@@ -20,7 +20,7 @@ from inspector.records.recipe import Maps, Recipe
 from inspector.records.stages import Batch, Findings, Frame, FramePatch, Inferred
 from inspector.simulator.looks import PLAIN
 from inspector.simulator.sheet import MM_PER_PX, ROWS, Planted, Rendered, Sheet
-from inspector.strip.settings import DefectSection
+from inspector.strip.settings import DefectSection, gaps
 from inspector.strip.strip import Strip
 
 CAMERA = "trainer"
@@ -92,7 +92,8 @@ def report(
     """
     camera = CameraSection(name=CAMERA, mm_per_px=scale.mm_per_px, mm_per_row=scale.mm_per_row, width=width_px)
     apart = [DefectSection(name=kind.name, join_along_mm=0.0, join_across_mm=0.0) for kind in card.classes]
-    analyse, strip = Analyse([camera]), Strip([camera], () if joins else apart)
+    sections = [] if joins else apart
+    analyse, strip = Analyse([camera], gaps=gaps(sections)), Strip([camera], sections)
     last: dict[str, Defect] = {}
     for number, frame_maps in enumerate(maps):
         found = strip(analyse(_inferred(card, frame_maps, number)))

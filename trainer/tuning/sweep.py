@@ -4,8 +4,8 @@ A setting is a confidence and an area; of a class whose defects have a probabili
 
 The pixel threshold, which draws a defect's outline, stays as the recipe has it; what a setting decides is which of the
 outlined regions are called defects, and that the line decides when a defect is complete. So a sweep over one run's
-defects, reported when no setting held any back, is exact (areas to 0.1 mm2, as they are reported), but for what the
-line drops within a frame before it joins: pieces of too little confidence or area, of which a whole is then without.
+defects, reported when no setting held any back, is exact (areas to 0.1 mm2, as they are reported), but for frames
+where more specks lie near each other than the line lists: it looks at each alone.
 """
 
 from __future__ import annotations

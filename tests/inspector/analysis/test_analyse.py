@@ -10,20 +10,25 @@ from numpy.typing import NDArray
 from inspector.analysis.analyse import Analyse, FrameDefects, detect
 from inspector.analysis.settings import AnalysisSection
 from inspector.config.camera import CameraSection, Footprint
+from inspector.config.joins import Gaps, JoinGap
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Maps, Recipe
 from inspector.records.stages import Crowd, Detection, Frame, Inferred, Inspected, Loss
 from tests.frames import HEIGHT, RECIPE, WIDTH, batch, dropped, header, missing, recipe
 
 SOUND = np.zeros((HEIGHT, WIDTH), np.uint8)
+NO_GAPS = dict.fromkeys(("dark", "bright"), JoinGap(0.0, 0.0))
 
 
-def found(labels: Bytes2D, by: Recipe = RECIPE, confidence: Bytes2D | None = None) -> list[Detection]:
+def found(
+    labels: Bytes2D, by: Recipe = RECIPE, confidence: Bytes2D | None = None, gaps: Gaps = NO_GAPS
+) -> list[Detection]:
     """Detect in a map of pixels that are 2 mm wide and 0.5 mm long, 100 mm from the edge."""
     if confidence is None:
         confidence = (labels > 0).astype(np.uint8) * 255
     presence = np.array([(labels == kind.id).any() for kind in by.classes], np.float32)
-    regions = detect(labels, confidence, presence, by, Footprint(2.0, 0.5, 100.0, "top", HEIGHT / 2), max_regions=1000)
+    footprint = Footprint(2.0, 0.5, 100.0, "top", HEIGHT / 2)
+    regions = detect(labels, confidence, presence, by, footprint, max_regions=1000, gaps=gaps)
     assert isinstance(regions, FrameDefects)
     return list(regions.detections)
 
@@ -99,6 +104,29 @@ def test_minimum_confidence(labels: Bytes2D, highest: int, is_reported: bool) ->
     confidence = np.minimum(labels, 1)
     confidence[tuple(np.argwhere(labels)[-1])] = highest
     assert bool(found(labels, recipe("dark", min_confidence=0.8), confidence=confidence)) is is_reported
+
+
+@pytest.mark.parametrize(
+    ("columns", "highest", "pieces"),
+    [((4, 8), (150, 204), 2), ((4, 8), (150, 203), 0), ((4, 9), (150, 204), 0), ((4, 8, 12), (204, 150, 150), 3)],
+)
+def test_pieces_have_the_area_and_the_confidence_of_all_that_lies_near(
+    columns: tuple[int, ...], highest: tuple[int, ...], pieces: int
+) -> None:
+    """Dots of 4 mm2 are left out or kept together where no more than the gap, 6 mm, parts each from the next."""
+    labels, confidence, gaps = SOUND.copy(), SOUND.copy(), {"dark": JoinGap(0.0, 6.0)}
+    for column, best in zip(columns, highest, strict=True):
+        labels[4:8, column] = 1
+        confidence[4:8, column] = best
+    by = recipe("dark", min_area_mm2=8.0, min_confidence=0.8)
+    assert len(found(labels, by, confidence, gaps)) == pieces
+
+
+@pytest.mark.parametrize(("top", "is_kept"), [(1, True), (2, True), (3, False), (6, False), (7, True)])
+def test_a_speck_is_kept_where_its_next_piece_may_lie_in_another_frame(top: int, is_kept: bool) -> None:
+    """No farther than the gap, 1 mm along, from the frame's first or last row; all that it is a piece of stays too."""
+    labels = box(top, top + 1, 4, 5)
+    assert bool(found(labels, recipe("dark", min_area_mm2=99.0), gaps={"dark": JoinGap(1.0, 0.0)})) is is_kept
 
 
 def test_confidence_is_the_regions_own() -> None:
@@ -251,6 +279,16 @@ def test_noise() -> None:
     assert sum(crowd.regions.values()) > 2_000
     assert (crowd.left_mm, crowd.right_mm, crowd.start_mm, crowd.end_mm) == (100.0, 1700.0, 0.0, 256.0)
     assert crowd.area_mm2 == np.count_nonzero(noise())
+
+
+@pytest.mark.parametrize("specks", [300, 1000, 5000])
+def test_a_frame_full_of_specks_is_neither_a_crowd_nor_many_defects(specks: int) -> None:
+    """However many lie within the gap of others: no more than a frame may have are handed on."""
+    labels = np.zeros((256, 1600), np.uint8)
+    labels.reshape(-1)[np.random.default_rng(0).choice(labels.size, specks, replace=False)] = 1
+    by, footprint = recipe("dark", min_area_mm2=100.0), Footprint(0.625, 0.625, 0.0, "top", 160.0)
+    seen = detect(labels, labels, np.ones(1, np.float32), by, footprint, max_regions=99)
+    assert isinstance(seen, FrameDefects) and len(seen.detections) <= 99
 
 
 def test_the_stage_hands_on_a_crowd() -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from inspector.analysis.finds import finds
+from inspector.config.joins import JoinGap
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Certainty, Maps, Recipe
 from tests.frames import HEIGHT, RECIPE, WIDTH
@@ -47,6 +48,17 @@ def test_a_frame_has_a_find_where_its_defects_are_reported(
 ) -> None:
     """A dark region counts if it is as probable as its class asks, at the recipe's scale; a bright one always."""
     assert finds(seen(1, 2, 0, rows=rows, columns=9, confidence=confidence), recipe).tolist() == expected
+
+
+@pytest.mark.parametrize(("gap_mm", "is_found"), [(4.0, True), (3.0, False)])
+def test_pieces_are_as_probable_as_all_that_lies_near(gap_mm: float, is_found: bool) -> None:
+    """Two regions of 24 mm2, 4 mm apart, are one that is probable enough, as the line has it, or two that are not."""
+    maps = seen(1, rows=4, columns=16)
+    maps.labels[0, :, 6:10] = 0
+    likelier = Certainty(constant=-3.5, log_odds=0.0, log_area=1.0, log_length=0.0)
+    dark = msgspec.structs.replace(asking().classes[0], certainty=likelier)
+    by = msgspec.structs.replace(asking(), classes=(dark, RECIPE.classes[1]))
+    assert finds(maps, by, {"dark": JoinGap(0.0, gap_mm)}).tolist() == [is_found]
 
 
 @pytest.mark.parametrize("first", [0, HEIGHT - 8])

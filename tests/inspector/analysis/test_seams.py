@@ -13,9 +13,9 @@ from inspector.config.camera import CameraSection
 from inspector.config.geometry import TOUCH_MM
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
-from inspector.records.recipe import Maps
+from inspector.records.recipe import Maps, Recipe
 from inspector.records.stages import Batch, Frame, FramePatch, Inferred, Inspected
-from inspector.strip.settings import DefectSection
+from inspector.strip.settings import DefectSection, gaps
 from inspector.strip.strip import Strip
 from tests import frames
 from tests.frames import HEIGHT, LAST, header, recipe
@@ -25,6 +25,8 @@ PX_MM = 3.0
 STRIP_PX, PLANES = 48, 3
 BY = recipe("dark", "bright", min_area_mm2=4 * PX_MM, min_confidence=0.8)
 NO_GAPS = [DefectSection(name, join_along_mm=0.0, join_across_mm=0.0) for name in ("dark", "bright")]
+WIDE = [DefectSection("dark", join_along_mm=2.0, join_across_mm=PX_MM), DefectSection("bright", 4.0, 0.0)]
+APART = gaps(NO_GAPS)
 Found = tuple[str, float, float, float, float, float, float]
 """Class, start, end, left, right, area, confidence."""
 
@@ -47,6 +49,7 @@ def analysed(
     *,
     at: int = 0,
     picture: Bytes2D | None = None,
+    by: Recipe = BY,
     **facts: Any,
 ) -> list[Inspected]:
     """Analyse a plane of a camera, which holds as many frames as go into it; `at`: its place on the strip."""
@@ -62,17 +65,24 @@ def analysed(
     patches = tuple(FramePatch(0, first, rows, px) for first in firsts)
     batch = Batch(arrivals, (labels if picture is None else picture)[None], patches, 0)
     maps = Maps(labels[None], confidence[None], np.ones((1, 2), np.float32))
-    return list(analyse(Inferred(batch, BY, maps)).inspected)
+    return list(analyse(Inferred(batch, by, maps)).inspected)
 
 
-def found(row: list[CameraSection], labels: Bytes2D, confidence: Bytes2D) -> list[Found]:
+def found(
+    row: list[CameraSection],
+    labels: Bytes2D,
+    confidence: Bytes2D,
+    by: Recipe = BY,
+    sections: list[DefectSection] = NO_GAPS,
+) -> list[Found]:
     """Send a strip by under cameras; return what is found, whole."""
-    analyse, strip, events = Analyse(row), Strip(row, NO_GAPS), list[Any]()
+    analyse, strip, events = Analyse(row, gaps=gaps(sections)), Strip(row, sections), list[Any]()
     for at in range(len(labels) // HEIGHT):
         for of in row:
             first = round(of.offset_mm / PX_MM)
             plane = np.s_[at * HEIGHT : (at + 1) * HEIGHT, first : first + of.width]
-            events += strip(frames.findings(*analysed(of, labels[plane], confidence[plane], analyse, at=at))).events
+            seen = analysed(of, labels[plane], confidence[plane], analyse, at=at, by=by)
+            events += strip(frames.findings(*seen)).events
     events += strip(LAST).events
     return sorted(
         (event.name, event.start_mm, event.end_mm, event.left_mm, event.right_mm, event.area_mm2, event.confidence)
@@ -81,7 +91,7 @@ def found(row: list[CameraSection], labels: Bytes2D, confidence: Bytes2D) -> lis
     )
 
 
-@pytest.mark.parametrize(
+ROWS = pytest.mark.parametrize(
     "row",
     [
         pytest.param(cameras((0, 28), (18, 48)), id="overlapping"),
@@ -91,6 +101,9 @@ def found(row: list[CameraSection], labels: Bytes2D, confidence: Bytes2D) -> lis
         pytest.param(cameras((0, 28), (20, 48), height=5), id="blocks of few rows"),
     ],
 )
+
+
+@ROWS
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6), share=st.floats(0.05, 0.6))
 def test_cameras_show_the_same_defects_as_one(row: list[CameraSection], seed: int, share: float) -> None:
@@ -100,6 +113,20 @@ def test_cameras_show_the_same_defects_as_one(row: list[CameraSection], seed: in
     labels = (random.integers(1, 3, size) * (random.random(size) < share)).astype(np.uint8)
     confidence = random.integers(128, 230, size).astype(np.uint8)
     assert found(row, labels, confidence) == found(cameras((0, STRIP_PX)), labels, confidence)
+
+
+@ROWS
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), share=st.floats(0.01, 0.3))
+def test_the_whole_alone_decides(row: list[CameraSection], seed: int, share: float) -> None:
+    """What is reported is, of all that lies there, what is large and sure enough: no piece of it is lost before."""
+    random = np.random.default_rng(seed)
+    size = PLANES * HEIGHT, STRIP_PX
+    labels = (random.integers(1, 3, size) * (random.random(size) < share)).astype(np.uint8)
+    confidence = random.integers(128, 215, size).astype(np.uint8)
+    every = found(row, labels, confidence, recipe("dark", "bright"), WIDE)
+    kind = BY.classes[0]
+    assert found(row, labels, confidence, BY, WIDE) == [whole for whole in every if kind.may_report(whole[5], whole[6])]
 
 
 TWO = cameras((0, 28), (20, 48))
@@ -128,7 +155,7 @@ def test_the_surer_part_counts_for_the_whole(sure_px: int, height: int) -> None:
 def test_what_is_too_small_on_both_sides_together_is_not_reported() -> None:
     """A speck on the seam goes on, and has come to nothing when it ends."""
     labels, confidence = drawn((3, 4, 23, 25))
-    (seen,) = analysed(TWO[1], labels[:, 20:], confidence[:, 20:], Analyse(TWO))
+    (seen,) = analysed(TWO[1], labels[:, 20:], confidence[:, 20:], Analyse(TWO, gaps=APART))
     assert [(piece.left_mm, piece.area_mm2) for piece in seen.detections] == [(24 * PX_MM, PX_MM)]
     assert found(TWO, labels, confidence) == []
 
@@ -141,7 +168,7 @@ def test_nothing_goes_on_where_no_camera_sees_it(hole_mm: float, pieces: int) ->
         frames.camera("right", mm_per_px=PX_MM, offset_mm=20 * PX_MM + hole_mm),
     ]
     labels, confidence = (picture[:, :20] for picture in drawn((3, 4, 0, 1), (3, 4, 19, 20)))
-    seen = [frame for of in row for frame in analysed(of, labels, confidence, Analyse(row))]
+    seen = [frame for of in row for frame in analysed(of, labels, confidence, Analyse(row, gaps=APART))]
     assert sum(len(frame.detections) for frame in seen) == pieces
 
 
@@ -152,7 +179,7 @@ def test_nothing_goes_on_beyond_the_strips_edge(lit_px: int, pieces: int) -> Non
     labels, confidence = (picture[:, :40] for picture in drawn((3, 4, 29, 30), (3, 4, 34, 35)))
     picture = np.zeros((HEIGHT, 40), np.uint8)
     picture[:, :lit_px] = 120
-    (seen,) = analysed(row[0], labels, confidence, Analyse(row), picture=picture)
+    (seen,) = analysed(row[0], labels, confidence, Analyse(row, gaps=APART), picture=picture)
     assert len(seen.detections) == pieces
 
 
@@ -160,7 +187,7 @@ def test_nothing_goes_on_beyond_the_strips_edge(lit_px: int, pieces: int) -> Non
 def test_a_frame_of_the_other_side_has_no_seam(side: str, areas_mm2: list[float]) -> None:
     """Where its header names another side than its camera's section, nobody else answers for what it shows."""
     labels, confidence = (picture[:, :28] for picture in drawn((3, 5, 24, 28)))
-    (seen,) = analysed(TWO[0], labels, confidence, Analyse(TWO), side=side)
+    (seen,) = analysed(TWO[0], labels, confidence, Analyse(TWO, gaps=APART), side=side)
     assert [piece.area_mm2 for piece in seen.detections] == areas_mm2
 
 
@@ -168,5 +195,6 @@ def test_a_frame_of_the_other_side_has_no_seam(side: str, areas_mm2: list[float]
 def test_specks_at_a_seam_count_as_regions(most: int, is_crowd: bool) -> None:
     """Five specks of a torn picture, wide as two of the recipe's, are a crowd like others: what goes on is bounded."""
     labels, confidence = drawn(*((row, row + 1, 24, 25) for row in range(0, HEIGHT, 2)))
-    (seen,) = analysed(TWO[1], labels[:, 20:], confidence[:, 20:], Analyse(TWO, AnalysisSection(max_regions=most)))
+    analyse = Analyse(TWO, AnalysisSection(max_regions=most), APART)
+    (seen,) = analysed(TWO[1], labels[:, 20:], confidence[:, 20:], analyse)
     assert (seen.crowd is not None) is is_crowd

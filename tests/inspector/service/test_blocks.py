@@ -1,10 +1,9 @@
 """A strip that comes in blocks of few rows: the same defects, at the same metres, as in frames of the recipe's size."""
 
-import cv2
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector import wire
@@ -119,17 +118,10 @@ def strip(drawn: list[tuple[int, int, int, int, int]]) -> Bytes2D:
     return pixels
 
 
-def smallest_px(pixels: Bytes2D) -> int:
-    """Pixels of the smallest piece of a class: one below the least area is noise, but where a frame's edge cuts it."""
-    pieces = [cv2.connectedComponentsWithStats((pixels == kind).astype(np.uint8))[2][1:] for kind in (1, 2)]
-    return min((int(area) for stats in pieces for area in stats[:, cv2.CC_STAT_AREA]), default=WIDTH)
-
-
 @given(drawn=patches(), rows=st.sampled_from([1, 2, 3, 4, 5, 6, 12, 15, 20]))
 @settings(max_examples=60)
 def test_blocks_show_the_same_defects_as_frames(drawn: list[tuple[int, int, int, int, int]], rows: int) -> None:
     """Each defect has the same class, place and area, however few rows a block has: none is cut, none lost or moved."""
-    assume(smallest_px(strip(drawn)) >= LEAST_MM2)
     whole, blocks = Line(HEIGHT), Line(rows)
     whole.run(strip(drawn))
     blocks.run(strip(drawn))

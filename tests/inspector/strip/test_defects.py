@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from inspector.analysis.analyse import FrameDefects, detect
 from inspector.config.camera import Footprint
 from inspector.config.geometry import TOUCH_MM
+from inspector.config.joins import JoinGap
 from inspector.config.severity import SeveritySection
 from inspector.records.events import Defect
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Certainty, Recipe
 from inspector.records.stages import Detection, Inspected
-from inspector.strip.defects import LAG_MM, MOST_BOXES, MOST_OPEN, UPDATE_MM, Assembly, JoinGap, Joins
+from inspector.strip.defects import LAG_MM, MOST_BOXES, MOST_OPEN, UPDATE_MM, Assembly, Joins
 from tests.frames import header, inspected, recipe
 
 ROWS, COLUMNS, PX_MM = 6, 14, 3.0

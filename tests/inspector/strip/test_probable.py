@@ -4,8 +4,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from inspector.config.joins import JoinGap
 from inspector.records.recipe import Certainty, Recipe
-from inspector.strip.defects import UPDATE_MM, JoinGap, Joins
+from inspector.strip.defects import UPDATE_MM, Joins
 from tests.frames import header, inspected, recipe
 from tests.inspector.strip.test_defects import COLUMNS, NO_GAPS, ROWS, assembly, piece, reported
 
