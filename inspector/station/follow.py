@@ -24,7 +24,7 @@ from inspector.events.history import History
 from inspector.gaps import Gap, LostEvents
 from inspector.records.commands import AlarmStatus, ListAlarms
 from inspector.records.envelope import Event, read_event
-from inspector.records.events import Alarm, CoilReport, Commanded, Crowded, Defect, Health, Missed, Repeat
+from inspector.records.events import Alarm, CoilReport, Commanded, Crowded, Defect, Doubtful, Health, Missed, Repeat
 from inspector.station.gauges import Gauges, Meter, read
 from inspector.station.kept import Dropped, PublishedEvent
 from inspector.station.lines import Line
@@ -35,7 +35,7 @@ log = logging.getLogger("inspector")
 BACK = 5000
 """Events of the journal that are read at the start: what is on the screen, and what stands. What came of their coils
 before them is counted; to read more takes a core from the line each time that the station comes back."""
-OF_COIL = (CoilReport, Crowded, Defect, Missed, Repeat)
+OF_COIL = (CoilReport, Crowded, Defect, Doubtful, Missed, Repeat)
 LOOK_S = 0.25
 METRICS_S = 1.0
 ALARMS_S = 5.0
@@ -181,7 +181,7 @@ class Follower:
         try:
             passage = history.before(coil, seq)
             came.defects = history.counts(passage)
-            for kind in (Missed, Crowded):
+            for kind in (Missed, Doubtful, Crowded):
                 for _, data in history.events(passage, kind):
                     came.take(data)
         except JournalError as error:

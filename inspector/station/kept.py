@@ -20,6 +20,7 @@ from inspector.records.events import (
     Crowded,
     Decision,
     Defect,
+    Doubtful,
     Flood,
     Health,
     JournalStatus,
@@ -53,6 +54,8 @@ class Dropped(msgspec.Struct):
     """By class."""
     missed_mm: float = 0.0
     """Strip not inspected."""
+    doubtful_mm: float = 0.0
+    """Strip inspected and not surely seen, stretch by stretch: what two of them have in common counts twice."""
     crowded: int = 0
     """Frames with more in them than can be listed."""
 
@@ -63,6 +66,8 @@ class Dropped(msgspec.Struct):
                 self.defects[name] += 1
             case Missed(start_mm=start_mm, end_mm=end_mm):
                 self.missed_mm += end_mm - start_mm
+            case Doubtful(start_mm=start_mm, end_mm=end_mm):
+                self.doubtful_mm += end_mm - start_mm
             case Crowded():
                 self.crowded += 1
 
@@ -169,7 +174,7 @@ def _of_coil(event: Event) -> tuple[str, tuple[str, ...]] | None:
             key = (name,)
         case CoilReport(coil=coil, state=state, begins=begins):
             key = ("begun" if begins else state,)
-        case Missed(coil=coil) | Crowded(coil=coil):
+        case Missed(coil=coil) | Doubtful(coil=coil) | Crowded(coil=coil):
             key = (str(event.seq),)
         case CoilRecord(coil=coil) | Decision(coil=coil):
             key = ()

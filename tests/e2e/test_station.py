@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from inspector.commands import ask
 from inspector.events.history import History
 from inspector.records.commands import ListAlarms
-from inspector.records.events import Commanded, Decision, Defect
+from inspector.records.events import Commanded, Decision, Defect, Doubtful
 from inspector.station.gauges import Gauges
 from tests.browser import needs_browser, watched
 from tests.coil_journals import new_journal, reported
@@ -28,6 +28,11 @@ pytestmark = [needs_browser, pytest.mark.slow]
 DARK_BOX = (10, 30, 20, 40, DARK)
 PATIENCE_MS = round(1000 * patience_s())
 NOTHING = "\u2013"
+BROWN = """(() => {
+  const { data } = station.strips.canvas.getContext("2d").getImageData(0, 0, station.strips.right, 400);
+  return data.filter((red, n) => n % 4 === 0 && red > data[n + 2] + 60).length;
+})()"""
+"""Pixels of the strip in the ink of what was not surely seen, of which nothing else is."""
 ARCHIVE = '[archive]\npath = "archive"\n'
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -85,6 +90,21 @@ def test_a_side_that_only_frames_name_is_drawn(browser: Browser, tmp_path: Path)
         until(page, "station.strips.lanes?.map((lane) => lane.name).join() === 'bottom'")
         until(page, "station.strips.hits.length === 1")
         expect(page.locator("#cameras li")).to_contain_text("bottom")
+        expect(page.locator("#legend .doubt")).to_be_hidden()
+        assert page.evaluate(BROWN) == 0
+
+
+def test_strip_that_was_not_surely_seen_is_hatched_and_counted(browser: Browser, tmp_path: Path) -> None:
+    """In an ink of its own, with its metres; the legend explains it where there is some."""
+    line_file(tmp_path)
+    journal = new_journal(tmp_path / "journal")
+    doubtful = Doubtful(camera="top", coil="C", start_mm=500.0, end_mm=1500.0, faults=("dark",))
+    journal.record([reported("C", "started", 2.0), doubtful])
+    journal.close()
+    with station_of(tmp_path) as station, watched(browser, f"{station.address}/live", PATIENCE_MS) as page:
+        until(page, f"station.strips.view && {BROWN} > 50")
+        expect(page.locator("#classes tr", has_text="not surely seen")).to_contain_text("1.00")
+        expect(page.locator("#legend .doubt")).to_be_visible()
 
 
 def test_what_one_acknowledges_another_sees(mill: Mill, station: Station, browser: Browser, page: Page) -> None:

@@ -31,6 +31,7 @@ export class Fold {
       case "coil": this.report(data, event.time); return true;
       case "defect": return this.defect(data);
       case "missed": case "crowded": return this.stretch(data);
+      case "doubtful": return this.doubt(data);
       case "repeat": return this.repeat(data);
       case "record": { const coil = this.coils.findLast((one) => one.name === data.coil && one.isOver); if (coil) coil.record = data; return false; }   // it may come when another of the name runs
       case "decision": { const coil = this.find(data.coil); if (coil) coil.decision = data; return false; }
@@ -54,7 +55,7 @@ export class Fold {
   add(name, { time = "", isOlder = false } = {}) {
     const last = this.coil, base = isOlder ? this.coils[0]?.base ?? 0 : last ? last.base + last.length : 0;
     if (this.find(name)) this.dropped.delete(name);   // another of the same name
-    const coil = { name, base, length: 0, isOver: false, started: time, defects: new Map(), missed: [], missedTo: {}, crowded: [], repeats: new Map(), record: null, decision: null };
+    const coil = { name, base, length: 0, isOver: false, started: time, defects: new Map(), missed: [], missedTo: {}, doubtful: [], crowded: [], repeats: new Map(), record: null, decision: null };
     if (isOlder) this.coils.unshift(coil); else this.coils.push(coil);
     this.putAway.delete(name);
     while (this.isFull()) this.away(this.coils.shift().name);
@@ -68,7 +69,7 @@ export class Fold {
   }
 
   isFull() {
-    const size = ({ defects, missed, crowded, repeats }) => defects.size + missed.length + crowded.length + repeats.size;
+    const size = ({ defects, missed, doubtful, crowded, repeats }) => defects.size + missed.length + doubtful.length + crowded.length + repeats.size;
     return this.coils.length > this.kept.many || (this.coils.length > this.kept.coils && this.coils.reduce((sum, coil) => sum + size(coil), 0) >= 2 * this.kept.most);
   }
 
@@ -103,23 +104,28 @@ export class Fold {
 
   // Up to where a coil has had more than is here, mm from its head; 0: all of it is here.
   undrawn(coil) {
-    const { defects, missed_mm, crowded } = this.gone(coil), lists = [[Object.keys(defects).length, coil.defects.values().next().value], [missed_mm, coil.missed[0]], [crowded, coil.crowded[0]]];
+    const { defects, missed_mm, doubtful_mm, crowded } = this.gone(coil);
+    const lists = [[Object.keys(defects).length, coil.defects.values().next().value], [missed_mm, coil.missed[0]], [doubtful_mm, coil.doubtful[0]], [crowded, coil.crowded[0]]];
     return Math.max(0, ...lists.filter(([gone]) => gone).map(([, oldest]) => oldest?.start_mm ?? coil.length));
   }
 
-  // What a coil has had that is no longer here: defects by class, strip not inspected, crowded frames.
-  gone(coil) { return this.dropped.get(coil.name) ?? { defects: {}, missed_mm: 0, crowded: 0 }; }
+  // What a coil has had that is no longer here: defects by class, strip not inspected and not surely seen, crowded frames.
+  gone(coil) { return this.dropped.get(coil.name) ?? { defects: {}, missed_mm: 0, doubtful_mm: 0, crowded: 0 }; }
 
   drop(coil, data) {
     const gone = this.gone(coil);
     if (data.kind === "defect") gone.defects[data.name] = (gone.defects[data.name] ?? 0) + 1;
     else if (data.kind === "missed") gone.missed_mm += data.end_mm - data.start_mm;
+    else if (data.kind === "doubtful") gone.doubtful_mm += data.end_mm - data.start_mm;
     else gone.crowded++;
     this.dropped.set(coil.name, gone);
   }
 
   // How much of a coil was not inspected, mm.
   missed(coil) { return coil.missed.reduce((sum, gap) => sum + gap.end_mm - gap.start_mm, this.gone(coil).missed_mm); }
+
+  // How much of a coil was inspected and not surely seen, mm.
+  doubtful(coil) { return coil.doubtful.reduce((sum, part) => sum + part.end_mm - part.start_mm, this.gone(coil).doubtful_mm); }
 
   repeat(data) {
     const coil = data.coils_since ? this.before(data.coil, data.coils_since) : this.of(data.coil);
@@ -137,6 +143,17 @@ export class Fold {
     list.push(data); this.reach(coil, data.end_mm);
     if (data.kind === "missed") coil.missedTo[data.camera] = Math.max(coil.missedTo[data.camera] ?? 0, data.end_mm);
     if (list.length > this.kept.most) this.drop(coil, list.shift());
+    return true;
+  }
+
+  // Strip that was not surely seen is reported in pieces, which may touch or overlap: of a camera they are one here.
+  doubt(data) {
+    const coil = this.of(data.coil);
+    if (!coil) return false;
+    const isPart = (one) => one.camera === data.camera && one.start_mm <= data.end_mm && data.start_mm <= one.end_mm, parts = [data, ...coil.doubtful.filter(isPart)];
+    const whole = { ...data, start_mm: Math.min(...parts.map((one) => one.start_mm)), end_mm: Math.max(...parts.map((one) => one.end_mm)) };
+    coil.doubtful = [...coil.doubtful.filter((one) => !isPart(one)), whole]; this.reach(coil, data.end_mm);
+    if (coil.doubtful.length > this.kept.most) this.drop(coil, coil.doubtful.shift());
     return true;
   }
 

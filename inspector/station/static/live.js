@@ -110,9 +110,12 @@ function cameras() {
   byId("cameras").replaceChildren(...rows);
 }
 
+// Hatching for strip that was not surely seen: most coils have none.
+const doubtSign = () => el("i", { class: "hatched doubt" }), doubtKey = el("span", { hidden: true }, doubtSign(), t("doubtful"));
+
 function legend() {
   const canvas = byId("legend");
-  canvas.replaceChildren(...line.classes.map((name, kind) => el("span", {}, sign(kind, 15), name)), el("span", {}, el("i", { class: "hatched" }), t("missed")), ...(facts.has_strip ? [el("span", {}, dottedSign(), t("backdrop.none"))] : []));
+  canvas.replaceChildren(...line.classes.map((name, kind) => el("span", {}, sign(kind, 15), name)), el("span", {}, el("i", { class: "hatched" }), t("missed")), doubtKey, ...(facts.has_strip ? [el("span", {}, dottedSign(), t("backdrop.none"))] : []));
 }
 
 // Sums of the coil, a few times a second at most.
@@ -126,8 +129,9 @@ function sums() {
     const its = [...coil.defects.values()].filter((defect) => defect.name === name), count = its.length + (fold.gone(coil).defects[name] ?? 0), last = Math.max(0, ...its.map((defect) => defect.start_mm));
     return el("tr", {}, el("th", { scope: "row" }, sign(kind, 15), ` ${name}`), el("td", { class: "number" }, number(count)), el("td", { class: "hint" }, its.length ? t("last_at", { metre: metres(last, 1) }) : ""));
   });
-  const gone = fold.missed(coil) / 1000;
-  rows.push(el("tr", { class: gone > 0 ? "wrong" : "" }, el("th", { scope: "row" }, el("i", { class: "hatched" }), ` ${t("missed")}`), el("td", { class: "number" }, number(gone * perMetre, 2)), el("td", { class: "hint" }, sides().size > 1 ? t("unit.all_cameras") : t("unit.large"))));
+  const unseen = (sign, words, mm) => el("tr", { class: mm > 0 ? "wrong" : "" }, el("th", { scope: "row" }, sign, ` ${words}`), el("td", { class: "number" }, number(mm / 1000 * perMetre, 2)), el("td", { class: "hint" }, sides().size > 1 ? t("unit.all_cameras") : t("unit.large")));
+  rows.push(unseen(el("i", { class: "hatched" }), t("missed"), fold.missed(coil)), unseen(doubtSign(), t("doubtful"), fold.doubtful(coil)));
+  doubtKey.hidden = !fold.coils.some((one) => fold.doubtful(one) > 0);
   if (coil.record) rows.push(el("tr", {}, el("th", { scope: "row" }, t("grade")), el("td", { class: "number", colSpan: 2 }, t(`grade.${coil.record.grade}`))));
   byId("classes").replaceChildren(...rows);
   newest.show(coil, line.classes);

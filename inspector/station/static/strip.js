@@ -9,7 +9,7 @@ import { metres, mm, perMetre } from "./units.js";
 import { number, t } from "./words.js";
 
 const LEFT = 52, RIGHT = 74, TOP = 16, SCALE = 24, GAP = 10, WHOLE = 10, LEAST_PX = 200, MOST_OF_SCREEN = .3, BAR_MS = 500, MARGIN = 160;
-const STEEL = "#e9ebed", EDGE = "#9aa2ab", INK = "#2a3138", FAINT = "#5c656e";
+const STEEL = "#e9ebed", EDGE = "#9aa2ab", INK = "#2a3138", FAINT = "#5c656e", DOUBT = "#8a5a00";
 const STEPS = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000];
 
 // A long name's beginning: there is no more room on the scale.
@@ -98,7 +98,8 @@ export class Strips {
   lying(lane, coil) {
     const isSeen = (box) => coil.base + box.end_mm >= this.from && coil.base + box.start_mm <= this.to;
     this.undrawn(lane, coil);
-    for (const gap of coil.missed) if (isSeen(gap)) this.missed(lane, coil, gap);
+    for (const part of coil.doubtful) if (isSeen(part)) this.across(lane, coil, part, 12, -1, DOUBT);
+    for (const gap of coil.missed) if (isSeen(gap)) this.across(lane, coil, gap);
     for (const box of coil.crowded) if (box.side === lane.name && isSeen(box)) this.box(lane, coil, box, (x, y, w, h) => hatch(this.ctx, x, y, Math.max(2, w), h, 4, -1, "#8b1d16"));
     for (const defect of coil.defects.values()) if (defect.side === lane.name && isSeen(defect)) this.defect(lane, coil, defect);
     for (const repeat of coil.repeats.values()) if (repeat.side === lane.name) this.repeat(lane, coil, repeat);
@@ -158,10 +159,11 @@ export class Strips {
     paint(x, y, (box.end_mm - box.start_mm) * this.scale, h);
   }
 
-  missed(lane, coil, gap) {
+  // A stretch as wide as its camera sees, hatched.
+  across(lane, coil, gap, ...how) {
     const camera = this.cameras(lane).find((one) => one.camera === gap.camera);
     if (!camera || gap.end_mm <= gap.start_mm) return;
-    this.box(lane, coil, { ...gap, left_mm: camera.left_mm, right_mm: camera.right_mm }, (x, y, w, h) => { const begin = Math.max(x, this.left - 8), end = Math.min(Math.max(x + w, begin + 2), this.x(this.to)); hatch(this.ctx, begin, y, end - begin, h); });
+    this.box(lane, coil, { ...gap, left_mm: camera.left_mm, right_mm: camera.right_mm }, (x, y, w, h) => { const begin = Math.max(x, this.left - 8), end = Math.min(Math.max(x + w, begin + 2), this.x(this.to)); hatch(this.ctx, begin, y, end - begin, h, ...how); });
   }
 
   kind(name) { const place = this.view.line.classes.indexOf(name); return place < 0 ? this.view.line.classes.length : place; }
@@ -283,7 +285,8 @@ export class Strips {
       const top = n * WHOLE, shown = (box) => [box.start_mm * px, Math.min(inner, box.end_mm * px) - box.start_mm * px];
       ctx.fillStyle = STEEL; ctx.fillRect(0, top, inner, WHOLE - 2);
       hatch(ctx, 0, top, undrawn * px, WHOLE - 2, 4, -1, EDGE);
-      for (const gap of coil.missed) if (gap.start_mm <= reached && this.cameras(lane).some((one) => one.camera === gap.camera)) { const [x, w] = shown(gap); hatch(ctx, x, top, Math.max(2, w), WHOLE - 2, 4); }
+      const across = (gaps, ...how) => { for (const gap of gaps) if (gap.start_mm <= reached && this.cameras(lane).some((one) => one.camera === gap.camera)) { const [x, w] = shown(gap); hatch(ctx, x, top, Math.max(2, w), WHOLE - 2, ...how); } };
+      across(coil.doubtful, 8, -1, DOUBT); across(coil.missed, 4);
       for (const defect of coil.defects.values()) if (defect.side === lane.name && defect.start_mm <= reached) { const [x, w] = shown(defect); ctx.fillStyle = colourOf(this.kind(defect.name)); ctx.fillRect(x, top, Math.max(1.5, w), WHOLE - 2); }
     });
     const from = Math.max(0, this.from - coil.base) * px;

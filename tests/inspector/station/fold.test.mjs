@@ -51,7 +51,7 @@ test("an event of a coil that was put away makes it no newest one", () => {
   const stretch = { time: "", data: { kind: "missed", coil: "P1", camera: "top", start_mm: 0, end_mm: 9 } }, repeat = { time: "", data: { kind: "repeat", coil: "P1", id: "r" } };
   for (const fold of [full(), late]) {
     const before = fold.coils.map((one) => [one.name, one.base]);
-    for (const event of [defect("d", 5, { coil: "P1" }), stretch, repeat, coil("P1", "ended", 2, 2)]) fold.take(event);
+    for (const event of [defect("d", 5, { coil: "P1" }), stretch, { time: "", data: { ...stretch.data, kind: "doubtful" } }, repeat, coil("P1", "ended", 2, 2)]) fold.take(event);
     assert.deepEqual(fold.coils.map((one) => [one.name, one.base]), before);
   }
   late.take(coil("P1", "started", 2, 2)); late.take(defect("d", 5, { coil: "P1" }));   // it goes on under the next camera
@@ -106,16 +106,28 @@ test("defects that are no longer here count all the same", () => {
   assert.deepEqual(fold.gone(fold.coil).defects, {}); assert.equal(fold.undrawn(fold.coil), 0);
 });
 
-test("metres that were not inspected count when their stretches are no longer here", () => {
+test("metres that were not inspected or not surely seen count when their stretches are no longer here", () => {
   const fold = new Fold(KEPT), stretch = (kind, n) => ({ time: "", data: { kind, coil: "A", camera: "top", side: "top", start_mm: 2 * n, end_mm: 2 * n + 1 } });
   fold.take(coil("A", "started"));
-  for (let n = 0; n < 1510; n++) { fold.take(stretch("missed", n)); fold.take(stretch("crowded", n)); }
+  for (let n = 0; n < 1510; n++) { for (const kind of ["missed", "doubtful", "crowded"]) fold.take(stretch(kind, n)); }
   assert.equal(fold.coil.missed.length, 1500); assert.equal(fold.missed(fold.coil), 1510);
-  assert.deepEqual(fold.gone(fold.coil), { defects: {}, missed_mm: 10, crowded: 10 });
+  assert.equal(fold.coil.doubtful.length, 1500); assert.equal(fold.doubtful(fold.coil), 1510);
+  assert.deepEqual(fold.gone(fold.coil), { defects: {}, missed_mm: 10, doubtful_mm: 10, crowded: 10 });
   assert.equal(fold.undrawn(fold.coil), 20, "strip of which stretches are gone only looks sound");
-  fold.begin(); fold.dropped.set("A", { defects: {}, missed_mm: 6400, crowded: 0 });   // to a browser that comes now
-  fold.take(coil("A", "started")); fold.take(stretch("missed", 0));
-  assert.equal(fold.missed(fold.coil), 6401);
+  fold.begin(); fold.dropped.set("A", { defects: {}, missed_mm: 6400, doubtful_mm: 2000, crowded: 0 });   // to a browser that comes now
+  fold.take(coil("A", "started")); fold.take(stretch("missed", 0)); fold.take(stretch("doubtful", 0));
+  assert.equal(fold.missed(fold.coil), 6401); assert.equal(fold.doubtful(fold.coil), 2001);
+});
+
+test("strip that was not surely seen counts once, however often it is reported", () => {
+  const fold = new Fold(KEPT), doubt = (camera, start_mm, end_mm) => fold.take({ time: "", data: { kind: "doubtful", coil: "A", camera, start_mm, end_mm, faults: [] } });
+  fold.take(coil("A", "started"));
+  for (const [from, to] of [[0, 10], [10, 20], [40, 60]]) assert.equal(doubt("top", from, to), true);
+  doubt("under", 5, 15);
+  const parts = () => fold.coil.doubtful.map((one) => [one.camera, one.start_mm, one.end_mm]);
+  assert.deepEqual(parts(), [["top", 0, 20], ["top", 40, 60], ["under", 5, 15]]); assert.equal(fold.doubtful(fold.coil), 50);
+  doubt("top", 0, 50);   // a screen that is found to be blind, over what was dark
+  assert.deepEqual(parts(), [["under", 5, 15], ["top", 0, 60]]); assert.equal(fold.doubtful(fold.coil), 70); assert.equal(fold.coil.length, 60);
 });
 
 test("of repeats the newest are here", () => {

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from inspector.records.envelope import Event, write_event
-from inspector.records.events import CoilReport, Data, Missed
+from inspector.records.events import CoilReport, Data, Doubtful, Missed
 from inspector.station.kept import COILS, MANY, MOST, Dropped, KeptEvents, PublishedEvent
 from inspector.station.stream import QUEUE_CHUNKS, REMEMBERED, LineStream, Subscriber
 from tests.defects import any_crowded, any_defect, any_repeat
@@ -33,6 +33,11 @@ def coil(name: str, state: str = "started", inspected_m: float = 0.0) -> CoilRep
 def missed(start_mm: float, end_mm: float) -> Missed:
     """A stretch of coil A that was not inspected."""
     return Missed(camera="top", coil="A", start_mm=start_mm, end_mm=end_mm, reasons={"lost": 1})
+
+
+def doubtful(start_mm: float, end_mm: float) -> Doubtful:
+    """A stretch of coil A that was not surely seen."""
+    return Doubtful(camera="top", coil="A", start_mm=start_mm, end_mm=end_mm, faults=("dark",))
 
 
 def stream() -> LineStream:
@@ -164,6 +169,7 @@ def test_an_event_of_a_coil_that_was_put_away_makes_it_no_newest_one() -> None:
 
     shown = take(*(coil(f"P{number}") for number in range(MANY + 2)))
     late: list[Data] = [any_defect(coil="P1"), any_crowded(coil="P1"), any_repeat(coil="P1"), coil("P1", "ended", 2.0)]
+    late += [msgspec.structs.replace(doubtful(0.0, 1.0), coil="P1")]
     assert take(*late) == shown == [f"P{number}" for number in range(2, MANY + 2)]
     assert b'event: begin\ndata: {"put_away":["P0","P1"]}\n' in (made.subscribe("")._chunks.get_nowait() or b"")
     assert take(coil("P1", "started", 2.0)) == shown  # no room for it
@@ -175,11 +181,12 @@ def test_an_event_of_a_coil_that_was_put_away_makes_it_no_newest_one() -> None:
 def test_metres_and_crowded_frames_that_are_not_kept_count() -> None:
     """As defects do: a browser that comes late shows the same sums as one that was there."""
     kept = KeptEvents({})
-    found: list[Data] = [coil("A"), missed(0.0, 400.0), missed(400.0, 6400.0), any_crowded(coil="A")]
+    found: list[Data] = [coil("A"), missed(0.0, 400.0), missed(400.0, 6400.0), doubtful(0.0, 7000.0)]
+    found += [any_crowded(coil="A")]
     found += [any_defect(id=f"d{n}", coil="A") for n in range(MOST)]
     for seq, data in enumerate(found):
         kept.take(*sent(seq, data))
-    assert kept.dropped == {"A": Dropped(Counter(dark=1), missed_mm=6400.0, crowded=1)}
+    assert kept.dropped == {"A": Dropped(Counter(dark=1), missed_mm=6400.0, doubtful_mm=7000.0, crowded=1)}
 
 
 def test_a_coil_of_many_repeats_keeps_the_newest() -> None:
@@ -203,7 +210,7 @@ def test_a_repeat_of_the_coil_before_is_not_that_of_the_next_of_its_name() -> No
 
 def test_what_came_before_the_first_event_counts() -> None:
     """Of a coil that had begun by then: one that begins has none."""
-    before = Dropped(Counter(dark=7), missed_mm=5.0, crowded=2)
+    before = Dropped(Counter(dark=7), missed_mm=5.0, doubtful_mm=3.0, crowded=2)
     kept = KeptEvents({"A": before, "B": before})
     found: list[Data] = [any_defect(id="d1", coil="A"), coil("B"), any_defect(id="d2", coil="B")]
     for seq, data in enumerate(found):

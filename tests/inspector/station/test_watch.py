@@ -28,7 +28,7 @@ from inspector.station.stream import Subscriber
 from inspector.station.watch import TICK_S, Watch
 from tests.coil_journals import new_journal
 from tests.defects import any_crowded, any_defect
-from tests.inspector.station.test_stream import coil, missed, sent, taken
+from tests.inspector.station.test_stream import coil, doubtful, missed, sent, taken
 from tests.lines import ALARM, COIL, FailingReplay
 from tests.lines import Line as EventLine
 from tests.recipes import write_recipe
@@ -277,12 +277,14 @@ def test_what_came_before_the_events_that_are_read_counts(tmp_path: Path, monkey
     monkeypatch.setattr(follow, "BACK", 3)
     journal = new_journal(tmp_path / "journal")
     before: list[Data] = [missed(0.0, 400.0), any_defect(coil="A"), missed(400.0, 1000.0), any_crowded(coil="A")]
+    before += [doubtful(0.0, 900.0)]
     journal.record([coil("A"), *before, missed(1000.0, 1500.0), coil("B"), any_defect(id="e", coil="B")])
     journal.close()
     follower = Follower(msgspec.structs.replace(LINE, journal=tmp_path / "journal"), OwnFaults())
     follower._begin()
-    assert [event.seq for event, _ in follower.take()] == [6, 7, 8]
-    assert follower.counted == {"A": Dropped(Counter(dark=1), missed_mm=1000.0, crowded=1), "B": Dropped()}
+    assert [event.seq for event, _ in follower.take()] == [7, 8, 9]
+    came = Dropped(Counter(dark=1), missed_mm=1000.0, doubtful_mm=900.0, crowded=1)
+    assert follower.counted == {"A": came, "B": Dropped()}
 
 
 def test_a_page_that_is_back_before_the_journal_is_read_lacks_no_metre(
