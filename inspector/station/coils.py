@@ -46,6 +46,8 @@ class ListedCoil(msgspec.Struct, frozen=True, kw_only=True):
     """Empty while it runs."""
     length_m: float
     missed_m: float
+    doubtful_m: float | None
+    """Inspected and not surely seen, metres; None where it has no record."""
     defects: int
     per_100_m: float | None
     """Defects on 100 metres that were inspected; None where none was."""
@@ -148,6 +150,7 @@ def _entry(history: History, passage: Passage) -> ListedCoil:
         ended=passage.ended,
         length_m=length_m,
         missed_m=sums.missed_m,
+        doubtful_m=sum(part.doubtful_m for part in records[-1].doubtful) if records else None,
         defects=defects,
         per_100_m=per_100_m(defects, inspected_length_m(length_m, sums.inspected_m, sums.missed_m)),
         crowded=sums.crowded,

@@ -33,6 +33,8 @@ class PastCoil(msgspec.Struct, frozen=True, kw_only=True):
     over_m: float
     """Of it, what was inspected."""
     missed_m: float
+    doubtful_m: float
+    """Inspected and not surely seen."""
     defects: int
     classes: dict[str, int]
     grade: str
@@ -178,6 +180,7 @@ def _coil(time: str, record: CoilRecord) -> PastCoil:
         length_m=record.length_m,
         over_m=inspected_length_m(record.length_m, record.inspected_m, record.missed_m),
         missed_m=record.missed_m,
+        doubtful_m=sum(part.doubtful_m for part in record.doubtful),
         defects=record.defects,
         classes={sums.name: sums.count for sums in record.classes},
         grade=record.decisions[-1].grade if record.decisions else record.grade,

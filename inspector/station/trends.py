@@ -31,6 +31,8 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     coils: int
     length_m: float
     missed_m: float
+    doubtful_m: float
+    """Inspected and not surely seen."""
     grades: dict[str, int]
     per_km: dict[str, float]
     """Defects on a kilometre of strip that was inspected, by class."""
@@ -84,6 +86,7 @@ def _day(day: date, by_day: dict[date, list[PastCoil]]) -> Day:
         coils=len(ended),
         length_m=sum(coil.length_m for coil in ended),
         missed_m=sum(coil.missed_m for coil in ended),
+        doubtful_m=sum(coil.doubtful_m for coil in ended),
         grades=dict(Counter(coil.grade for coil in ended)),
         per_km={name: count / km for name, count in sorted(counts.items())} if km else {},
     )

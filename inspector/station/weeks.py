@@ -94,11 +94,13 @@ Rows = Iterable[Sequence[object]]
 
 def _days(found: dict[str, Any]) -> Rows:
     names = [*dict.fromkeys([*found["classes"], *(name for day in found["days"] for name in day.per_km)])]
-    yield "day", "coils", "length_m", "missed_m", *GRADES, *(f"{name}_per_km" for name in names), "alarms"
+    metres = ("length_m", "missed_m", "doubtful_m")
+    yield "day", "coils", *metres, *GRADES, *(f"{name}_per_km" for name in names), "alarms"
     for day, alarms in zip(found["days"], found["alarms_a_day"], strict=True):
         per_km = [round(day.per_km.get(name, 0.0), 3) for name in names]
         grades = [day.grades.get(grade, 0) for grade in GRADES]
-        yield day.day, day.coils, round(day.length_m, 1), round(day.missed_m, 3), *grades, *per_km, alarms
+        not_seen = round(day.missed_m, 3), round(day.doubtful_m, 3)
+        yield day.day, day.coils, round(day.length_m, 1), *not_seen, *grades, *per_km, alarms
 
 
 def _rolls(found: dict[str, Any]) -> Rows:

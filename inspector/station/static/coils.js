@@ -16,9 +16,9 @@ function row(coil) {
   const made = el("tr", { onclick: () => location.assign(link) },
     el("td", {}, el("a", { href: link }, coil.coil), coil.is_whole ? "" : el("small", { class: "hint" }, ` ${t("not_whole")}`)),
     el("td", {}, date(coil.started)), el("td", {}, coil.ended ? date(coil.ended) : t("runs")),
-    ...[number(coil.length_m * perMetre, 1), number(coil.missed_m * perMetre, 2), number(coil.defects), coil.per_100_m === null ? "–" : number(coil.per_100_m / perMetre, 1)].map((text) => el("td", { class: "number" }, text)),
+    ...[number(coil.length_m * perMetre, 1), number(coil.missed_m * perMetre, 2), coil.doubtful_m === null ? "–" : number(coil.doubtful_m * perMetre, 2), number(coil.defects), coil.per_100_m === null ? "–" : number(coil.per_100_m / perMetre, 1)].map((text) => el("td", { class: "number" }, text)),
     el("td", {}, verdict(coil.grade)), el("td", {}, verdict(coil.decided), coil.operator ? el("small", { class: "hint" }, ` ${coil.operator}`) : ""));
-  if (coil.missed_m > 0) made.children[4].style.fontWeight = "700";
+  for (const [place, metres] of [[4, coil.missed_m], [5, coil.doubtful_m]]) if (metres > 0) made.children[place].style.fontWeight = "700";
   return made;
 }
 

@@ -29,7 +29,7 @@ function drawDays({ days, classes, alarms_a_day, most_a_day }, isPaper) {
   byId("missed").replaceChildren(stack(t("missed"), labels, [{ name: t("missed"), kind: "missed", values: days.map((day) => day.missed_m * perMetre) }], { width: wide("missed", isPaper), digits: 2 }));
   byId("raised").replaceChildren(stack(t("raised"), labels, [{ name: t("raised"), kind: "raised", values: alarms_a_day }], { width: wide("raised", isPaper), limit: most_a_day }));
   const sum = (pick) => days.reduce((all, day) => all + pick(day), 0);
-  const figures = [["coils", number(sum((day) => day.coils))], ["strip_km", number(sum((day) => day.length_m) * perMetre / 1000, sum((day) => day.length_m) < 1000 ? 3 : 1)], ["missed_m", number(sum((day) => day.missed_m) * perMetre, 1), sum((day) => day.missed_m) > 0], ["blocked", number(sum((day) => day.grades.block ?? 0)), sum((day) => day.grades.block ?? 0) > 0]];
+  const figures = [["coils", number(sum((day) => day.coils))], ["strip_km", number(sum((day) => day.length_m) * perMetre / 1000, sum((day) => day.length_m) < 1000 ? 3 : 1)], ...["missed_m", "doubtful_m"].map((name) => { const metres = sum((day) => day[name]); return [name, number(metres * perMetre, 1), metres > 0]; }), ["blocked", number(sum((day) => day.grades.block ?? 0)), sum((day) => day.grades.block ?? 0) > 0]];
   return figures;
 }
 

@@ -11,9 +11,11 @@ from inspector.coil.record import record
 from inspector.coil.seen import gather
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.events.history import History
+from inspector.records.events import Doubtful
 from inspector.station import lines
 from inspector.station.coils import Coils
-from tests.coil_journals import new_journal, reported, write, write_coil
+from inspector.station.past import PastReader
+from tests.coil_journals import new_journal, reported, write, write_coil, write_record
 from tests.stations import line_file
 
 
@@ -42,6 +44,22 @@ def test_a_coil_that_goes_on_after_a_restart_has_no_grade_yet(tmp_path: Path) ->
     journal.close()
     assert (runs.first_seq, runs.ended) == (over.first_seq, ""), "the same coil goes on"
     assert (runs.grade, runs.defects, runs.length_m) == ("", 9, 31.0)
+
+
+def test_the_list_holds_what_was_not_surely_seen(tmp_path: Path) -> None:
+    """Of all cameras, as the record says: before there is one nobody knows."""
+    line, journal, coils = lines.read(line_file(tmp_path)), new_journal(tmp_path / "journal"), Coils()
+    found = [
+        Doubtful(camera=camera, coil="C1", start_mm=start_mm, end_mm=end_mm, faults=("dark",))
+        for camera, start_mm, end_mm in (("top", 0.0, 1000.0), ("top", 900.0, 2000.0), ("under", 0.0, 500.0))
+    ]
+    journal.record([reported("C1", "started"), *found, reported("C1", "ended", 25.0)])
+    known = [coil.doubtful_m for coil in coils.entries(line)]
+    write_record(journal, tmp_path / "journal", "C1")
+    known += [coil.doubtful_m for coil in coils.entries(line)]
+    journal.close()
+    assert known == [None, 2.5]
+    assert [coil.doubtful_m for coil in PastReader().read(tmp_path / "journal").coils] == [2.5]
 
 
 def test_a_coil_keeps_the_grade_that_it_was_given(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ def coil(name: str, ended: datetime, marks: int = 0, **facts: Any) -> PastCoil:
         "length_m": 1000.0,
         "over_m": 1000.0,
         "missed_m": 0.5,
+        "doubtful_m": 0.25,
         "defects": 3,
         "classes": {"dark": 3},
         "grade": "hold",
@@ -41,7 +42,8 @@ def test_a_day_begins_at_the_mills_midnight() -> None:
         (date(2026, 3, 29), 1),
         (date(2026, 3, 30), 0),
     ]
-    assert (made[1].per_km, made[1].grades, made[1].missed_m, made[2].per_km) == ({"dark": 6.0}, {"hold": 1}, 0.5, {})
+    assert (made[1].per_km, made[1].grades, made[2].per_km) == ({"dark": 6.0}, {"hold": 1}, {})
+    assert (made[1].missed_m, made[1].doubtful_m) == (0.5, 0.25)
 
 
 def test_marks_that_grow_have_a_beginning() -> None:
