@@ -59,7 +59,7 @@ class ProceduralCoil(msgspec.Struct, frozen=True):
         return self.frames * ROWS * MM_PER_PX / 1000
 
     def planted(self) -> tuple[Planted, ...]:
-        """Return what was planted on it."""
+        """Return what was planted on it; class ids are the steel's own, in the order of `CLASSES`."""
         return _planted(self)
 
 

@@ -32,6 +32,7 @@ from inspector.words import counted
 from trainer.assessment.coil import ProceduralCoil, Scale, infer, report
 from trainer.data.samples import Frames
 from trainer.data.sizes import Size, cut_larger
+from trainer.data.sources import steel_table
 from trainer.metrics import Scores
 from trainer.recipe import evaluate
 
@@ -42,7 +43,7 @@ class AssessedStrip(msgspec.Struct, frozen=True):
     name: str
     metres: float
     planted: tuple[Planted, ...]
-    """What is truly there."""
+    """What is truly there; class ids are the recipe's."""
     reported: tuple[Defect, ...]
     """What was reported, each defect once."""
     scale: Scale = Scale()
@@ -78,8 +79,15 @@ class WholeCoils:
 
     kind = "coil"
 
-    def __init__(self, coils: Sequence[ProceduralCoil]) -> None:
-        self.coils = coils
+    def __init__(self, coils: Sequence[ProceduralCoil], class_names: Sequence[str]) -> None:
+        """Count classes as a recipe with these does, in their order; coils without a defect have any recipe's.
+
+        Raises:
+            DataError: a coil has defects of a class that is not among them.
+        """
+        self.coils, self._names = coils, class_names
+        has_defects = any(coil.defects_per_m for coil in coils)
+        self._table = steel_table(class_names) if has_defects else np.zeros(256, np.uint8)
 
     @property
     def metres(self) -> float:
@@ -88,13 +96,23 @@ class WholeCoils:
 
     def parts(self) -> Iterator[LabelledStrip]:
         """Yield every coil."""
-        return (WholeCoils([coil]) for coil in self.coils)
+        return (WholeCoils([coil], self._names) for coil in self.coils)
 
     def assess(self, engine: Segmenter, card: Recipe, pixels: Scores | None = None) -> Iterator[AssessedStrip]:
         """Yield every coil."""
         for coil in self.coils:
-            reported = report(_measured(infer(engine, coil), pixels), card, Scale())
-            yield AssessedStrip(f"coil {coil.seed}", coil.metres, coil.planted(), reported)
+            planted = tuple(
+                msgspec.structs.replace(defect, class_id=int(self._table[defect.class_id])) for defect in coil.planted()
+            )
+            reported = report(self._measured(infer(engine, coil), pixels), card, Scale())
+            yield AssessedStrip(f"coil {coil.seed}", coil.metres, planted, reported)
+
+    def _measured(self, inferred: Iterator[tuple[Rendered, Maps]], pixels: Scores | None) -> Iterator[Maps]:
+        """Yield the maps, and add them to `pixels` on the way."""
+        for frame, maps in inferred:
+            if pixels:
+                pixels.add(maps.labels[0], self._table[frame.labels])
+            yield maps
 
     def __str__(self) -> str:
         if len(self.coils) == 1:
@@ -174,11 +192,3 @@ def regions(labels: Bytes2D, scale: Scale) -> tuple[Planted, ...]:
             )
             found.append(planted)
     return tuple(found)
-
-
-def _measured(inferred: Iterator[tuple[Rendered, Maps]], pixels: Scores | None) -> Iterator[Maps]:
-    """Yield the maps, and add them to `pixels` on the way."""
-    for frame, maps in inferred:
-        if pixels:
-            pixels.add(maps.labels[0], frame.labels)
-        yield maps

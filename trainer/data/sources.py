@@ -18,7 +18,7 @@ from trainer.data.classes import STATED, list_classes, lookup, read_stated, unit
 from trainer.data.coco import read_coco
 from trainer.data.labelled import LabelledFrames, Listing
 from trainer.data.masks import read_mask_folder
-from trainer.data.samples import CLASS_NAMES, Derived, Frames, Plane, Sample
+from trainer.data.samples import CLASS_NAMES, UNKNOWN, Derived, Frames, Plane, Sample
 from trainer.data.severstal import is_severstal, read_severstal
 from trainer.errors import DataError
 
@@ -42,7 +42,7 @@ class SheetFrames:
         self.use_classes(CLASS_NAMES)
 
     def use_classes(self, names: tuple[str, ...]) -> None:
-        """Count classes as `names` does, which has all of this steel's."""
+        """Count classes as `names` does; pixels of one that it lacks are UNKNOWN."""
         self.class_names = names
         self._table = lookup(STEEL_CLASSES, names)
 
@@ -106,6 +106,21 @@ class Joined(Derived):
             raise IndexError(index)
         number = bisect_right(self._ends, index)
         return self.sources[number], index - (self._ends[number - 1] if number else 0)
+
+
+def steel_table(names: Sequence[str]) -> Plane:
+    """Return a table (256,) uint8 from procedural steel's own class ids to those of `names`.
+
+    Raises:
+        DataError: they lack one.
+    """
+    table = lookup(STEEL_CLASSES, names)
+    if lacked := [name for number, name in enumerate(CLASS_NAMES, 1) if table[number] == UNKNOWN]:
+        raise DataError(
+            f"procedural steel has {', '.join(lacked)}; expected no other classes than the recipe's: "
+            f"{', '.join(names)}. Give frames of those, or a recipe that knows this steel's."
+        )
+    return table
 
 
 def build_coils(frames: Frames) -> None:

@@ -16,7 +16,7 @@ from inspector.engines.tiled import Tiled
 from inspector.records.frame import Bytes3D
 from inspector.records.recipe import Maps, Recipe
 from inspector.words import counted
-from trainer.data.samples import Frames, Plane, Sample
+from trainer.data.samples import UNKNOWN, Frames, Plane, Sample
 from trainer.data.sizes import Size, exceeds
 from trainer.errors import UserError
 from trainer.metrics import Scores
@@ -39,7 +39,7 @@ def infer(
     its own size again. Without `has_own_classes` the labels are in other classes than the recipe's.
 
     Raises:
-        UserError: a frame that cannot be read.
+        UserError: a frame that cannot be read, or with a class that the recipe lacks.
         EngineError: the engine failed.
     """
     names = tuple(kind.name for kind in card.classes)
@@ -50,6 +50,11 @@ def infer(
     waiting: list[Sample] = []
     for index in range(len(frames)):
         sample = frames[index]
+        if has_own_classes and (sample.labels == UNKNOWN).any():
+            raise UserError(
+                f"{sample.name}: has a class that is none of the recipe's; expected no other than {', '.join(names)}. "
+                "Leave such frames out, or give a recipe that knows the class."
+            )
         engine.submit(_padded(sample.pixels, plane)[None])
         waiting.append(sample)
         if len(waiting) == engine.in_flight:

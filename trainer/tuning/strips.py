@@ -58,7 +58,7 @@ def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: 
     Coils have 1.5 defects a metre and the plain look, or what `950-951:900:defects=6,look=mill` says.
 
     Raises:
-        DataError: data that cannot be used.
+        DataError: data that cannot be used, or coils with classes that the recipe lacks.
     """
     matches = [COILS.fullmatch(spec) for spec in specs]
     if not any(matches):
@@ -77,7 +77,7 @@ def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: 
             raise DataError(f"{spec}: expected 0..{MOST_PER_M} defects a metre, as 950-951:900:defects=6")
         look = match["look"] or PLAIN
         coils += [ProceduralCoil(seed, int(match["frames"]), look=look, **density) for seed in range(first, last + 1)]
-    return WholeCoils(coils)
+    return WholeCoils(coils, [kind.name for kind in card.classes])
 
 
 def _write(path: Path, parts: tuple[Part, Part]) -> None:

@@ -19,6 +19,7 @@ from trainer import __main__
 from trainer.assessment.bounds import rate_at_most
 from trainer.assessment.coil import ProceduralCoil
 from trainer.assessment.labelled_strip import WholeCoils
+from trainer.data.samples import CLASS_NAMES
 from trainer.errors import UserError
 from trainer.tuning.screen import ScreenedStrip, _Both, _places, choose_below, read_kept, screened
 
@@ -116,7 +117,7 @@ def test_what_a_coil_gave_is_kept(tmp_path: Path) -> None:
     """Asked again, the command reads it, also after a kill within a line; not for another screen or setting."""
     kept = tmp_path / "kept.jsonl"
     full, screen = (recipe.load(write_recipe(tmp_path / name, name, size=(256, 1600))) for name in "ab")
-    coils = WholeCoils([ProceduralCoil(seed, 1, 1.0) for seed in (1, 2)])
+    coils = WholeCoils([ProceduralCoil(seed, 1, 1.0) for seed in (1, 2)], CLASS_NAMES)
 
     def run(fast: tuple[Recipe, bytes]) -> ScreenedStrip:
         return screened(full, fast, coils, print, kept)

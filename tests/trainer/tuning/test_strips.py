@@ -10,18 +10,24 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
+from msgspec import structs
 
 from inspector import recipe
-from inspector.records.recipe import Screen
+from inspector.engines.stub import Stub
+from inspector.records.frame import Bytes3D
+from inspector.records.recipe import Maps, Screen
 from tests.recipes import HEIGHT, WIDTH, write_recipe
 from tests.trainer.painted import DARK, paint, write_frames
 from trainer import __main__
-from trainer.assessment.coil import Scale
+from trainer.assessment.coil import ProceduralCoil, Scale
+from trainer.assessment.defect_counts import DefectCounts
 from trainer.assessment.labelled_strip import regions
 from trainer.errors import UserError
 from trainer.learn.checkpoint import Card
+from trainer.metrics import Scores
 from trainer.recipe import export
 from trainer.tuning.strips import labelled_strip
+from trainer.tuning.sweep import wide_open
 
 SCALE = ("--mm-per-px", "0.5", "--mm-per-row", "0.5")
 
@@ -93,6 +99,34 @@ def test_coils_have_the_look_that_is_asked_for() -> None:
         labelled_strip(["7:2:defects=101"], None, card, Scale())
 
 
+def test_coils_count_classes_by_the_recipes_names() -> None:
+    """A recipe that is always right finds all, whatever the order of its classes, and not a pixel is wrong."""
+    card = recipe.read_card(recipe.find("steel-r34", Path()))
+    order, own_ids = (2, 0, 1, 3), np.array([0, 2, 3, 1, 4], np.uint8)
+    kinds = [structs.replace(card.classes[place], id=number) for number, place in enumerate(order, 1)]
+    card = structs.replace(wide_open(card), classes=tuple(kinds))
+    frames = iter([ProceduralCoil(7, 8, 12.0).sheet().frame(number).labels for number in range(8)])
+
+    def see(pixels: Bytes3D) -> Maps:
+        labels = own_ids[np.stack([next(frames) for _ in pixels])]
+        return Maps(labels, np.where(labels, 200, 0).astype(np.uint8), np.ones((len(labels), card.columns), np.float32))
+
+    pixels, counts = Scores(4), DefectCounts(card.classes)
+    for strip in labelled_strip(["7:8:defects=12"], None, card, Scale()).assess(Stub(card, see), card, pixels):
+        counts.add(strip)
+    total = counts.total()
+    assert total.true > 5 and total.found == total.true and not total.confused
+    assert pixels.report()["dice_micro"] == 1.0
+
+
+def test_sound_coils_are_any_recipes(tmp_path: Path) -> None:
+    """What a recipe of other classes invents on sound steel can be counted; defects that it has no class for cannot."""
+    card = recipe.read_card(write_recipe(tmp_path))
+    assert labelled_strip(["7:2:defects=0"], None, card, Scale()).metres > 0
+    with pytest.raises(UserError, match="has pitted, crack, scratch, patch; expected no other classes"):
+        labelled_strip(["7:2:defects=0", "7:2"], None, card, Scale())
+
+
 def test_a_recall_may_be_the_target(folders: tuple[str, str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """With --min-recall each class finds so much; the scale is marked as assumed where nobody gave it."""
     folder, calibration, test = folders
@@ -158,7 +192,15 @@ def test_a_run_is_exported_halved_and_tuned(
             "works on Severstal's layout alone",
         ),
         (
-            ["{recipe}", "--only", "a.csv:b=c", "--calibrate", "1:2", "--test", "{severstal}"],
+            ["{recipe}", "--calibrate", "1:2", "--test", "2:2"],
+            "procedural steel has pitted, crack, scratch, patch; exp",
+        ),
+        (
+            ["{recipe}", "--calibrate", "sheet:1:2:defects=20", "--test", "sheet:2:2"],
+            "sheet-1/0: has a class that is none of the recipe's; expected no other than dark, bright",
+        ),
+        (
+            ["{recipe}", "--only", "a.csv:b=c", "--calibrate", "1:2:defects=0", "--test", "{severstal}"],
             "expected FILE:COLUMN=VALUE with FILE in",  # it is read for the part that it is about
         ),
     ],
