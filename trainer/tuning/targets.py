@@ -48,7 +48,7 @@ class ChosenSetting(msgspec.Struct, frozen=True):
     """A class's setting and what it did on the calibration part."""
 
     outcome: SettingOutcome | None
-    """None: the class was not measured, its setting stays."""
+    """None: its setting stays, for the class was not measured, or nothing of it is found at any."""
     remark: str = ""
     """What the user should know of it."""
     is_met: bool = True
@@ -71,7 +71,7 @@ def choose(
     columns = [table[place] for place in measured]
     choices = [_unmeasured(kind, column) for kind, column in zip(kinds, table, strict=True)]
     if target.is_balanced:
-        picked = [(outcome, remark, True) for outcome, remark in balanced(columns)]
+        picked: list[tuple[SettingOutcome | None, str, bool]] = [(*choice, True) for choice in balanced(columns)]
     elif target.min_recall is not None:
         picked = [within_misses(column, 1 - target.min_recall) for column in columns]
     else:
@@ -87,12 +87,13 @@ def choose(
         choices = [msgspec.structs.replace(choice, is_met=is_met or not choice.false) for choice in choices]
         picked = [(outcome, "" if is_met else "no setting has so few false defects", is_met) for outcome in chosen]
     for place, column, (outcome, remark, is_met) in zip(measured, columns, picked, strict=True):
-        fault = _collapse(kinds[place], outcome, column)
-        if fault and target.is_balanced and outcome.planted < BELIEVABLE:
-            words = f"{remark}; none was found, and so few are no proof that none will be"
-            choices[place] = ChosenSetting(outcome, words, is_met)
+        fault = _collapse(kinds[place], outcome or column[0], column)
+        words = remark if outcome else f"none is found at any, its setting stays{_invents(kinds[place], column)}"
+        if fault and target.is_balanced and column[0].planted < BELIEVABLE:
+            none = "none was found, and " if outcome else ""
+            choices[place] = ChosenSetting(outcome, f"{words}; {none}so few are no proof that none will be", is_met)
         else:
-            choices[place] = ChosenSetting(outcome, remark, is_met, fault)
+            choices[place] = ChosenSetting(outcome, words, is_met, fault)
     return choices
 
 
@@ -105,9 +106,14 @@ def _invented(kind: DefectClass, column: Sequence[SettingOutcome]) -> int:
 
 def _unmeasured(kind: DefectClass, column: Sequence[SettingOutcome]) -> ChosenSetting:
     """Return what is known of a class without a true defect, whose setting stays."""
+    words = f"{NOT_MEASURED}, its setting stays{_invents(kind, column)}"
+    return ChosenSetting(None, words, false=_invented(kind, column))
+
+
+def _invents(kind: DefectClass, column: Sequence[SettingOutcome]) -> str:
+    """Say how many false defects a class has at its own setting, where it has any."""
     false = _invented(kind, column)
-    invents = f", at which it invents {false} at most" if false else ""
-    return ChosenSetting(None, f"{NOT_MEASURED}, its setting stays{invents}", false=false)
+    return f", at which it invents {false} at most" if false else ""
 
 
 def _least_false(kind: DefectClass, column: Sequence[SettingOutcome]) -> ChosenSetting:
@@ -125,8 +131,10 @@ def _least_false(kind: DefectClass, column: Sequence[SettingOutcome]) -> ChosenS
     return ChosenSetting(least, remark, false=least.false)
 
 
-def balanced(columns: Sequence[Sequence[SettingOutcome]]) -> list[tuple[SettingOutcome, str]]:
+def balanced(columns: Sequence[Sequence[SettingOutcome]]) -> list[tuple[SettingOutcome | None, str]]:
     """Choose settings of the highest F1, and say where one is not the class's own.
+
+    None where no setting finds anything: of equals the strictest is taken, and that would report nothing at all.
 
     Few defects of a class decide nothing: with 30 frames, settings chosen by class did worse on others than one for all
     (LOG.md, 2026-11-27). So classes with less than BELIEVABLE have the one that is best for all together.
@@ -135,12 +143,15 @@ def balanced(columns: Sequence[Sequence[SettingOutcome]]) -> list[tuple[SettingO
         return []
     places = range(len(columns[0]))
     common = max(places, key=lambda place: _worth([column[place] for column in columns]))
-    chosen = []
+    finds_any = any(column[common].found for column in columns)
+    chosen: list[tuple[SettingOutcome | None, str]] = []
     for column in columns:
         if column[0].planted < BELIEVABLE:
-            chosen.append((column[common], "the setting that is best for all classes together"))
+            remark = "the setting that is best for all classes together" if finds_any else ""
+            chosen.append((column[common] if finds_any else None, remark))
         else:
-            chosen.append((max(column, key=lambda outcome: _worth([outcome])), ""))
+            best = max(column, key=lambda outcome: _worth([outcome]))
+            chosen.append((best if best.found else None, ""))
     return chosen
 
 

@@ -215,7 +215,22 @@ def test_few_defects_share_the_setting_that_is_best_for_all() -> None:
     assert [bool(choice.remark) for choice in choices] == [False, True, True, False]
     assert not any(choice.fault for choice in choices) and "so few are no proof" in choices[2].remark
     (never,) = choose([column(10, (0, 0), (0, 1), (0, 2))], KINDS[:1], TuningTarget(), 3)
-    assert "none of 10 defects is found" in never.fault
+    assert "none of 10 defects is found" in never.fault and never.outcome is None
+
+
+def test_a_class_that_no_setting_finds_keeps_its_own() -> None:
+    """Where all have F1 = 0 the strictest was taken, at which the recipe reports nothing, with exit code 0."""
+    columns = [[SettingOutcome(level, 5, 0, 2, false) for level, false in ((0.9999, 0), (0.5, 3))] for _ in range(2)]
+    kinds = tuple(msgspec.structs.replace(kind, min_confidence=0.6) for kind in KINDS)
+    seen = choose(columns, kinds[:2], TuningTarget(), 3)
+    card = msgspec.structs.replace(CARD, classes=kinds[:2])
+    assert [setting.min_confidence for setting in chosen_settings(card, seen)] == [0.6, 0.6]
+    for choice in seen:
+        assert choice.remark == (
+            "none is found at any, its setting stays, at which it invents 3 at most; so few are no proof that none "
+            "will be"
+        )
+        assert choice.is_met and not choice.fault
 
 
 def test_where_nothing_is_allowed_the_fewest_false_are_chosen_and_it_is_reported() -> None:
