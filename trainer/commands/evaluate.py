@@ -120,6 +120,8 @@ def _opened(given: argparse.Namespace, card: Recipe) -> tuple[Frames, bool]:
     names, size = [kind.name for kind in card.classes], (card.height, card.width)
     frames = sources.frames(given.data, given.only, classes=names, window=card.window, size=size)
     sources.check_only(given.data, given.only)
+    for line in sources.say_by_place(frames):
+        print(line, file=sys.stderr)
     return frames, True
 
 

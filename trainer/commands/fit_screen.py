@@ -54,6 +54,8 @@ def run(given: argparse.Namespace) -> int:
     sources.check_only(given.data, given.only)
     for line in remarks(given.data, given.only, window=window, size=size):
         print(f"warning: {line}")
+    for line in sources.say_by_place(frames):
+        print(line)
     if given.split:
         frames = read_training(given.split, frames)
     size_px = line_size(check_sizes(frames), size)

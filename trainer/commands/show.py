@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from inspector.words import counted
@@ -26,15 +27,18 @@ def run(given: argparse.Namespace) -> int:
 
     from inspector import recipe
     from inspector.engines.openvino import OpenVino
+    from trainer.data.sources import say_by_place
     from trainer.files import PNG, refuse_foreign, replace_file
     from trainer.paper import figure, show
 
     refuse_foreign(given.out, PNG)
     card, model = recipe.load(recipe.find(given.recipe, Path()))
-    sources = show.open_images(given.images, given.only, card)
+    opened = show.open_images(given.images, given.only, card)
+    for line in (line for frames in opened for line in say_by_place(frames)):
+        print(line, file=sys.stderr)
     engine = OpenVino(card, model)
-    shown = list(show.infer(engine, card, sources, given.frames))
-    page = show.describe(card, engine, shown, sum(map(len, sources)))
+    shown = list(show.infer(engine, card, opened, given.frames))
+    page = show.describe(card, engine, shown, sum(map(len, opened)))
     encoded = cv2.imencode(".png", figure.draw(page, shown))[1]
     with replace_file(given.out) as temporary:
         temporary.write_bytes(encoded.tobytes())

@@ -55,6 +55,8 @@ class ClassList:
     ids: Mapping[str, int] = field(default_factory=dict)
     """By what the data calls them, case folded."""
     warnings: tuple[str, ...] = ()
+    where: str = ""
+    """The folder or file whose classes have no names."""
 
     def find(self, label: str) -> int | None:
         """Return the id of a class by what the data calls it, or by its number."""
@@ -114,7 +116,8 @@ def unnamed(count: int, where: Path) -> ClassList:
     if count > MOST:
         raise DataError(f"{where}: holds class {count}; expected at most {MOST}")
     numbers = {str(number): number for number in range(1, count + 1)}
-    return ClassList(tuple(f"class-{number}" for number in range(1, count + 1)), is_named=False, ids=numbers)
+    names = tuple(f"class-{number}" for number in range(1, count + 1))
+    return ClassList(names, is_named=False, ids=numbers, where=str(where))
 
 
 def _of_names(labels: Sequence[str], where: Path) -> ClassList:
@@ -171,6 +174,21 @@ def unite(sources: Sequence[ClassList], given: Sequence[str] | None) -> tuple[st
     if len(names) > MOST:
         raise DataError(f"{len(names)} classes in all; expected at most {MOST}")
     return tuple(names)
+
+
+def taken_by_place(classes: ClassList, names: Sequence[str]) -> str:
+    """Say which of `names` the classes of a source without names are taken for; nothing where all are ours for places.
+
+    Another tool may have numbered the same classes otherwise, and all that is counted would be wrong.
+    """
+    pairs = list(zip(classes.names, names, strict=False))
+    if classes.is_named or all(own == name for own, name in pairs):
+        return ""
+    taken = ", ".join(f"{number} for {name}" for number, (_, name) in enumerate(pairs[:MANY], 1))
+    return (
+        f"{classes.where}: its classes have no names, and are taken by their numbers: {taken}"
+        f"{', ...' if len(pairs) > MANY else ''}. If they are others, state names in {STATED}."
+    )
 
 
 def lookup(classes: ClassList, names: Sequence[str]) -> Plane:

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from inspector.records.recipe import Window
-from trainer.data.classes import NOBODY, NOTHING, ClassList, Stated, lookup
+from trainer.data.classes import NOBODY, NOTHING, ClassList, Stated, lookup, taken_by_place
 from trainer.data.samples import Plane, Sample, read_grey, read_head, read_picture
 from trainer.errors import DataError
 
@@ -80,6 +80,7 @@ class LabelledFrames:
         self.class_names, self.window = class_names, window
         self._entries = found.entries
         self._table, self._own_names = lookup(found.classes, class_names), found.classes.names
+        self.by_place = taken_by_place(found.classes, class_names)
         self._classes: dict[int, frozenset[int]] = {}
         self._sizes: dict[int, tuple[int, int]] = {}
         self._has_one_size = not (found.is_sized or any_size or found.stated.size)

@@ -108,6 +108,15 @@ class Joined(Derived):
         return self.sources[number], index - (self._ends[number - 1] if number else 0)
 
 
+def say_by_place(frames: Frames) -> list[str]:
+    """Return a warning for each source of a set whose classes have no names and are taken for those of a network."""
+    if isinstance(frames, Joined):
+        return [line for source in frames.sources for line in say_by_place(source)]
+    if isinstance(frames, Derived):
+        return say_by_place(frames.base)
+    return [f"warning: {frames.by_place}"] if isinstance(frames, LabelledFrames) and frames.by_place else []
+
+
 def steel_table(names: Sequence[str]) -> Plane:
     """Return a table (256,) uint8 from procedural steel's own class ids to those of `names`.
 

@@ -79,6 +79,8 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     extra = open_extra(settings, train, validation)
     if ranks.first and extra:
         check_labels(extra)
+        for line in sources.say_by_place(extra):
+            console.print(line, soft_wrap=True)
     besides = f" and {len(extra)} besides" if extra else ""
     measuring = f"{len(validation)} to measure on" if len(validation) else "none of its own to measure on"
     console.print(f"{counted(len(train), 'frame')} to learn from{besides}, {measuring}")

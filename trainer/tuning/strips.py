@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from inspector.records.recipe import Recipe
@@ -52,10 +52,13 @@ def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[S
     return calibration, test
 
 
-def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: Scale) -> LabelledStrip:
+def labelled_strip(
+    specs: Sequence[str], only: str | None, card: Recipe, scale: Scale, say: Callable[[str], object] = print
+) -> LabelledStrip:
     """Open what the command line names: coils as `950-951:900`, or any DATA, whose frames are assessed one by one.
 
-    Coils have 1.5 defects a metre and the plain look, or what `950-951:900:defects=6,look=mill` says.
+    `say` gets a warning where masks without names are taken for the recipe's classes. Coils have 1.5 defects a metre
+    and the plain look, or what `950-951:900:defects=6,look=mill` says.
 
     Raises:
         DataError: data that cannot be used, or coils with classes that the recipe lacks.
@@ -65,6 +68,8 @@ def labelled_strip(specs: Sequence[str], only: str | None, card: Recipe, scale: 
         size, names = (card.height, card.width), [kind.name for kind in card.classes]
         frames = sources.frames(specs, only, classes=names, window=card.window, size=size)
         check_sizes(frames)
+        for line in sources.say_by_place(frames):
+            say(line)
         return SingleFrames(frames, scale)
     coils: list[ProceduralCoil] = []
     for spec, match in zip(specs, matches, strict=True):

@@ -135,8 +135,9 @@ def test_the_report_is_one_file_that_needs_no_other(
     recipe, frames = made
     command = ["evaluate", str(recipe), str(frames), "--out", str(tmp_path / "report"), "--mm-per-px", "0.5"]
     assert __main__.main(command) == 0
-    printed = capsys.readouterr().out
+    printed, warned = capsys.readouterr()
     assert "12 frames" in printed and "dark       found 6 of 6" in printed
+    assert f"warning: {frames}: its classes have no names, and are taken by their numbers: 1 for dark" in warned
     page = (tmp_path / "report" / "report.html").read_text()
     assert not re.search(r"(src|href)=.(?!data:)|<script|@import|url\((?!#)", page)
     assert page.count("data:image/jpeg;base64,") == 3 * 4  # the four frames with a false defect

@@ -12,6 +12,7 @@ from inspector.records.recipe import Window
 from inspector.simulator.sheet import Sheet
 from trainer.data import rle, sources
 from trainer.data.samples import CLASS_NAMES, Frames, Sample
+from trainer.data.split import Part
 from trainer.errors import DataError, UserError
 
 H, W = 4, 6
@@ -257,6 +258,25 @@ def test_classes_without_names_are_not_given_those_of_others(masks: Path) -> Non
         sources.frames([str(masks), "sheet:1:1"])
     write_mask(masks, "a.png", SOUND)
     assert sources.frames([str(masks), "sheet:1:1"]).class_names == CLASS_NAMES
+
+
+def test_classes_taken_by_place_are_warned_of(masks: Path) -> None:
+    """The masks' numbers may have another order than the network's names; not where names are stated, or only ours."""
+
+    def warned(*names: str) -> list[str]:
+        joined = sources.frames(["sheet:1:1", str(masks)], classes=names)
+        return sources.say_by_place(Part(joined, (1,)))
+
+    write_mask(masks, "a.png", (CLASS_1 + 2 * CLASS_3).astype(np.uint8))
+    write_mask(masks, "b.png", SOUND)
+    (line,) = warned("dent", "rust", "scale")
+    assert line == (
+        f"warning: {masks}: its classes have no names, and are taken by their numbers: 1 for dent, 2 for rust. "
+        "If they are others, state names in classes.toml."
+    )
+    assert not warned("class-1", "class-2", "dent")
+    (masks / "classes.toml").write_text('names = ["rust", "dent"]')
+    assert not warned("dent", "rust", "scale")
 
 
 def test_one_window_is_for_all(masks: Path) -> None:

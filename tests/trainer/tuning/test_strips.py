@@ -52,6 +52,7 @@ def test_frames_choose_a_recipes_settings(folders: tuple[str, str, str], capsys:
     assert card.scores["frame_metres"] == pytest.approx(12 * HEIGHT * 0.5 / 1000, abs=1e-4)
     assert card.scores["frame_chosen_on"] == "dark: 12 defects in 12 frames; bright: 12 defects in 12 frames"
     printed = capsys.readouterr().out
+    assert f"warning: {calibration}: its classes have no names" in printed and f"warning: {test}: its" in printed
     assert "24 frames, 0.8 m at 0.5 mm a pixel, 0.5 mm a row" in printed and "assumed" not in printed
     assert "leaves no false one at all; expected 100 m or more" in printed and "to be believed" not in printed
 
