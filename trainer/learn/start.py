@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, CropSettings
 from trainer.learn.network import TrainingNetwork
 from trainer.learn.parallel import Ranks
-from trainer.learn.taught import build_taught, load_taught, read_taught
+from trainer.learn.taught import build_taught, load_taught, read_taught, say_kept
 from trainer.learn.unet import UNet, load_encoder
 from trainer.settings import MAY_CHANGE, STRIDE_PX, Settings
 
@@ -97,7 +98,7 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     else:
         try:
             shapes = open_shapes(settings, train)
-            card, unet = begin(settings, train)
+            card, unet = begin(settings, train, partial(console.print, soft_wrap=True))
             network = TrainingNetwork(unet, settings, ranks, open_teacher(card, train))
         except UserError:  # nothing is left of a run that is refused
             if ranks.first:
@@ -125,8 +126,10 @@ def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[s
     return replace(card, settings=replace(card.settings, **asked)), weights, training
 
 
-def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:
+def begin(settings: Settings, train: Frames, say: Callable[[str], object] = print) -> tuple[Card, UNet]:
     """Return the card and the network of a new run: random from the seed, with a pre-trained encoder, or taught before.
+
+    Of one that was taught before `say` gets which classes it keeps.
 
     Raises:
         UserError: weights or a checkpoint that cannot be used.
@@ -143,6 +146,7 @@ def begin(settings: Settings, train: Frames) -> tuple[Card, UNet]:
         card = replace(survey(train, settings), mean=taught.mean, std=taught.std)
         unet = checkpoint.build(card)
         load_taught(unet, taught, card.class_names, usual_crops(train, card))
+        say(say_kept(taught, card.class_names))
     else:
         card = survey(train, settings)
         unet = checkpoint.build(card)
@@ -173,7 +177,7 @@ def open_teacher(card: Card, train: Frames) -> UNet | None:
     if card.settings.teacher is None:
         return None
     taught = read_taught(card.settings.teacher)
-    if taught.class_names != card.class_names:
+    if tuple(map(str.casefold, taught.class_names)) != tuple(map(str.casefold, card.class_names)):
         raise UserError(
             f"--teacher {taught.origin}: knows the classes {', '.join(taught.class_names)}; expected those of DATA: "
             f"{', '.join(card.class_names)}"

@@ -7,7 +7,7 @@ nothing on frames like those it will learn from. Knows ONNX and recipes; must no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,14 +143,28 @@ def load_taught(unet: UNet, taught: Taught, class_names: tuple[str, ...], usual:
         _unfold(unet, {norm: bias for norm, bias in biases.items() if bias is not None}, usual)
 
 
+def say_kept(taught: Taught, class_names: Sequence[str]) -> str:
+    """Say which of a new run's classes are known to the network that it begins from, and which are new to it."""
+    known = _folded(taught.class_names)
+    kept = ", ".join(name for name in class_names if name.casefold() in known)
+    new = ", ".join(name for name in class_names if name.casefold() not in known)
+    words = f"keeps {kept}" if kept else f"keeps no class, for it knows {', '.join(taught.class_names)}"
+    return f"--start {taught.origin}: {words}" + (f"; new to it: {new}" if new else "")
+
+
+def _folded(names: Sequence[str]) -> list[str]:
+    return [name.casefold() for name in names]
+
+
 def _rows(fresh: Tensor, state: Mapping[str, Tensor], part: str, old: tuple[str, ...], new: tuple[str, ...]) -> Tensor:
-    """Return the head's rows for the new classes, sound first: taught where the name was there before."""
+    """Return the head's rows for the new classes, sound first: taught where the name, in any case, was there before."""
     taught = state[f"head.{part}"]
     rows = fresh.clone()
     rows[0] = taught[0]
-    for number, name in enumerate(new, 1):
-        if name in old:
-            rows[number] = taught[1 + old.index(name)]
+    known = _folded(old)
+    for number, name in enumerate(_folded(new), 1):
+        if name in known:
+            rows[number] = taught[1 + known.index(name)]
     return rows
 
 

@@ -1,5 +1,6 @@
 """What a network that begins from a recipe computes, compared with the recipe."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from trainer.errors import UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.parallel import Ranks
-from trainer.learn.start import begin, start
-from trainer.learn.taught import build_taught, load_taught, read_taught
+from trainer.learn.start import begin, open_teacher, start
+from trainer.learn.taught import build_taught, load_taught, read_taught, say_kept
 from trainer.learn.unet import UNet
 from trainer.recipe.export import ExportOptions, choose_classes, export
 
@@ -107,6 +108,25 @@ def test_classes_keep_their_rows_by_name(run: tuple[Path, Card]) -> None:
     head = taught.weights["head.weight"]
     assert torch.equal(unet.head.weight[0], head[0]) and torch.equal(unet.head.weight[1], fresh)
     assert torch.equal(unet.head.weight[2], head[1 + taught.class_names.index("scratch")])
+
+
+def test_names_are_the_same_in_any_case(tmp_path: Path, mask_folder: Path) -> None:
+    """As in data: such a class keeps its row, and its teacher; which are kept and which are new is printed."""
+    frames = sources.frames(tiny_settings(mask_folder).data)
+    card, unet = begin(tiny_settings(mask_folder), frames)
+    first, *others = card.class_names
+    before = replace(card, class_names=(first.upper(), *others[1:], "hole"))
+    checkpoint.save(tmp_path / "a.pt", before, unet.state_dict())
+    says: list[str] = []
+    settings = tiny_settings(mask_folder, start=str(tmp_path / "a.pt"))
+    begun = begin(settings, frames, says.append)[1]
+    assert torch.equal(begun.head.weight[1], unet.head.weight[1])
+    kept = ", ".join([first, *others[1:]])
+    assert says == [f"--start {tmp_path / 'a.pt'}: keeps {kept}; new to it: {others[0]}"]
+    strange = say_kept(read_taught(str(tmp_path / "a.pt")), ("dent",))
+    assert strange.endswith(f": keeps no class, for it knows {', '.join(before.class_names)}; new to it: dent")
+    checkpoint.save(tmp_path / "b.pt", replace(card, class_names=(first.upper(), *others)), unet.state_dict())
+    assert open_teacher(replace(card, settings=replace(settings, teacher=str(tmp_path / "b.pt"))), frames)
 
 
 def test_what_holds_no_network_is_refused(tmp_path: Path, mask_folder: Path) -> None:
