@@ -116,7 +116,7 @@ recipe: $(VENV)/.dev
 	$(RUN) -m trainer fit $(HARD:%=sheet:%:8000:defects=6,lookalikes=8) sheet:300-315:8000:defects=10,lookalikes=10 \
 	  --validate sheet:900-$(call long,911,900):2:defects=4 --start runs/steel-r34-second/best.pt --minutes $(call long,15,0.4) $(COURSE) \
 	  --epoch-crops $(call long,100000,4) --lr 3e-4 --seed 3 --out runs/steel-r34
-	$(RUN) -m trainer export runs/steel-r34 --out $(RECIPES)/steel-r34 --version 4 --score-frames $(call long,24,2) \
+	$(RUN) -m trainer export runs/steel-r34 --out $(RECIPES)/steel-r34 --replace --version 4 --score-frames $(call long,24,2) \
 	  --trained-on "procedural steel of this project (inspector.simulator.sheet), seeds 100-139, 300-399 and 24 of 400-499; no real steel"
 	$(RUN) -m trainer tune $(RECIPES)/steel-r34 $(call long,--calibrate 1200-1489:12:defects=3 --test 1900-1999:32,--calibrate 950:20 --test 970:20 --accept-collapsed)
 	$(RUN) -m trainer specify $(RECIPES)/steel-r34 sheet:100-139:$(call long,4,1):defects=2 sheet:300-$(call long,399:2,300:1):defects=2
@@ -127,7 +127,7 @@ recipe: $(VENV)/.dev
 recipe-screen: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(RUN) -m trainer fit-screen sheet:100-139:$(call long,50,1):defects=3,lookalikes=6 \
 	  sheet:300-$(call long,319:50,300:1):defects=1,lookalikes=10 --crops $(call long,56000,400) --name steel-screen \
-	  --out $(RECIPES)/steel-screen \
+	  --out $(RECIPES)/steel-screen --replace \
 	  --trained-on "procedural steel of this project (inspector.simulator.sheet), seeds 100-139 and 300-319; no real steel"
 	$(RUN) -m trainer specify $(RECIPES)/steel-screen sheet:100-139:$(call long,10,1):defects=2 sheet:300-$(call long,319:10,300:1):defects=2
 	-$(RUN) -m trainer tune-screen $(RECIPES)/steel-r34 --screen $(RECIPES)/steel-screen --max-lost 0.0125 \
@@ -160,7 +160,7 @@ recipe-fast: $(VENV)/.dev
 	  $(call long,--crop 256x1024 --epochs 12,$(SMALL)) --out runs/steel-fast-third
 	OMP_NUM_THREADS=1 $(RUN) -m trainer fit $(REAL) $(ALL) --scale-jitter 0.4 --start runs/steel-fast-third/last.pt \
 	  $(call long,--crop 256x1024 --epochs 12,$(SMALL)) --out runs/steel-fast
-	$(RUN) -m trainer export runs/steel-fast --out $(RECIPES)/steel-fast --version 6 $(THRESHOLDS:%=--threshold %) \
+	$(RUN) -m trainer export runs/steel-fast --out $(RECIPES)/steel-fast --replace --version 6 $(THRESHOLDS:%=--threshold %) \
 	  --calibrate $(SEVERSTAL) sheet:300-303:6:defects=6 sheet:500-503:6:defects=6,look=mill --calibration-frames $(call long,64,4) \
 	  --trained-on $(TAUGHT)
 	$(RUN) -m trainer specify $(RECIPES)/steel-fast $(SEVERSTAL) sheet:300-$(call long,319:6,303:1):defects=6,lookalikes=6 \

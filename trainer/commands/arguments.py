@@ -21,6 +21,9 @@ DATA_HELP = (
 LEAST_PX, MOST_PX = 32, 16384
 """Of a recipe's sides."""
 ONLY_HELP = "Severstal: frames so marked, as manifest.csv:kind=full_masks"
+REPLACE_HELP = (
+    "write over a recipe that tune, tune-certainty, specify or tune-screen have worked on: what they gave it is lost"
+)
 
 FOLD_HELP = "measure on fold K of N, learn from the rest; all N together measure on every frame once"
 

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trainer.commands.arguments import count, frame_size, named_number
+from trainer.commands.arguments import REPLACE_HELP, count, frame_size, named_number
 
 FOLDER = "recipe"
 """Of a run, where its recipe is written unless another folder is named."""
@@ -47,6 +47,7 @@ def add_arguments(export: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--score-frames", type=count, default=200, metavar="N", help="validation frames measured (default: %(default)s)"
     )
+    export.add_argument("--replace", action="store_true", help=REPLACE_HELP)
 
 
 def two_sides(fitted: float, exported: float, precision: str, int8_loss: float | int | str | None) -> str:
@@ -65,6 +66,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.recipe.evaluate import table
     from trainer.recipe.export import ExportOptions, choose_classes, export
     from trainer.recipe.held_out import load_network
+    from trainer.recipe.standing import replaced, standing
 
     folder = given.out or given.source / FOLDER
     card = load_network(given.source)[1]
@@ -87,12 +89,15 @@ def run(given: argparse.Namespace) -> int:
         score_frames=given.score_frames,
     )
     with hold_folder(folder):
+        there = standing(folder, replace=given.replace)
         recipe = export(given.source, folder, asked)
     size_mib = (folder / "model.onnx").stat().st_size / 2**20
     measured = "on the validation frames"
     if card.settings.folds:
         measured = f"on all frames, each by one of {card.settings.folds} networks that never saw it"
     print(f"{folder}: {recipe}, {recipe.precision}, {size_mib:.1f} MiB; {measured}:")
+    for line in replaced(there, recipe):
+        print(line)
     scores = {name.removeprefix("validation_"): value for name, value in recipe.scores.items()}
     if (error := recipe.scores.get("validation_calibration_error")) is not None:
         before = recipe.scores["validation_calibration_error_before"]

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trainer.commands.arguments import DATA_HELP, ONLY_HELP, count, frame_size
+from trainer.commands.arguments import DATA_HELP, ONLY_HELP, REPLACE_HELP, count, frame_size
 
 CALIBRATION_FRAMES = 24
 
@@ -30,6 +30,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     add("--name", default="screen", metavar="NAME", help="its name (default: %(default)s)")
     add("--version", default="1", metavar="VERSION", help="its version (default: %(default)s)")
     add("--trained-on", metavar="WORDS", help="in words, what it was trained on (default: DATA)")
+    add("--replace", action="store_true", help=REPLACE_HELP)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -43,6 +44,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.files import hold_folder
     from trainer.recipe.evaluate import pad
     from trainer.recipe.export import calibration
+    from trainer.recipe.standing import replaced, standing
     from trainer.screen import cells, fit
     from trainer.screen.export import ScreenOptions, export_screen
 
@@ -61,6 +63,7 @@ def run(given: argparse.Namespace) -> int:
     size_px = line_size(check_sizes(frames), size)
     frames = cut_larger(frames, size_px)
     with hold_folder(given.out):
+        there = standing(given.out, replace=given.replace)
         full = (card, OpenVino(card, model)) if card else None
         taught = cells.teach(frames, len(frames), full, print)
         course = fit.Course(given.crops, height_px=size_px[0], width_px=given.crop_width, seed=given.seed)
@@ -79,4 +82,6 @@ def run(given: argparse.Namespace) -> int:
     print(
         f"{given.out}: {made}. Next: `trainer specify`, so that it passes what it was never taught, and `tune-screen`"
     )
+    for line in replaced(there, made):
+        print(line)
     return 0

@@ -23,12 +23,10 @@ from trainer.assessment.defect_counts import DefectCounts
 from trainer.assessment.labelled_strip import LabelledStrip
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
+from trainer.recipe.standing import STRIP_SCORES
 from trainer.tuning.certainty import fitted_to
 from trainer.tuning.sweep import Setting, SettingOutcome, outcomes, wide_open, with_settings
 from trainer.tuning.targets import BELIEVABLE, ChosenSetting, TuningTarget, choose
-
-KINDS = ("coil_", "frame_")
-"""How the keys of what was measured here begin; what was measured at other settings goes."""
 
 ACCEPT = "--accept-collapsed writes the recipe all the same"
 
@@ -92,7 +90,7 @@ class ChosenRecipe(msgspec.Struct, frozen=True):
     def with_scores(self, scores: Mapping[str, float | int | str], kind: str) -> Recipe:
         """Return the card with what was measured, and without what was measured at other settings."""
         assert self.card, "the gate was passed"
-        kept = {name: value for name, value in self.card.scores.items() if not name.startswith(KINDS)}
+        kept = {name: value for name, value in self.card.scores.items() if not name.startswith(STRIP_SCORES)}
         kept |= {f"{kind}_chosen_on": self.rests_on}
         if self.collapsed:
             kept[f"{kind}_collapsed"] = ", ".join(self.collapsed)

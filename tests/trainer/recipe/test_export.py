@@ -12,17 +12,21 @@ import torch
 from inspector import recipe
 from inspector.engines.openvino import OpenVino, compile_graph, core
 from inspector.records.confidence import encode, probabilities
+from inspector.records.recipe import Certainty, Recipe, Screen
+from tests.recipes import write_recipe as write_foreign
 from tests.trainer.data.test_split import Named
-from tests.trainer.frames import HEIGHT, WIDTH, draw_frame
+from tests.trainer.frames import HEIGHT, WIDTH, draw_frame, tiny_settings
 from trainer import __main__
 from trainer.data.samples import CLASS_NAMES
+from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.unet import UNet, load_encoder
 from trainer.recipe import evaluate
-from trainer.recipe.export import choose_classes, choose_measured
+from trainer.recipe.export import choose_classes, choose_measured, write_recipe
 from trainer.recipe.graph import PixelDecision, with_weights, write_onnx
 from trainer.recipe.held_out import load_network
 from trainer.recipe.quantize import quantise
+from trainer.recipe.standing import replaced, standing
 from trainer.settings import EFFICIENTNET
 
 FRAMES = np.stack([draw_frame(number)[0] for number in range(100, 116)])
@@ -229,6 +233,50 @@ def test_an_error_is_one_line_and_exit_code_2(
     assert __main__.main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
+
+
+def worked_on(card: Recipe) -> Recipe:
+    """The card as all the commands leave it that come after the export."""
+    certain = Certainty(constant=-6.0, log_odds=1.0, log_area=0.8, log_length=-0.3)
+    kinds = tuple(msgspec.structs.replace(kind, min_confidence=0.9, certainty=certain) for kind in card.classes)
+    screen = Screen(recipe="fast@1", sha256="0" * 64, below=0.1, defects=1, lost=0, lost_at_most=0.95, held_back=0.5)
+    scores: dict[str, float | int | str] = {"frame_promise": "dark: recall >= 0.93"}
+    return msgspec.structs.replace(card, classes=kinds, screen=screen, scores=scores)
+
+
+@pytest.mark.parametrize("command", ["export", "fit-screen"])
+def test_what_other_commands_gave_a_recipe_is_not_lost_in_silence(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each thing is named, with the two ways out, and not a byte of the folder changes."""
+    run, folder = tmp_path / "run", write_foreign(tmp_path / "recipe")
+    unet = UNet("resnet18", 4, (32, 16, 16, 16))
+    run.mkdir()
+    checkpoint.save(run / "best.pt", Card(tiny_settings(run), 100.0, 30.0, (0.2,) * 4), unet.state_dict())
+    write_recipe(folder, (folder / "model.onnx").read_bytes(), msgspec.to_builtins(worked_on(recipe.read_card(folder))))
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    source = str(run) if command == "export" else "sheet:1:1"
+    assert __main__.main([command, source, "--out", str(folder)]) == 2
+    printed = capsys.readouterr().err
+    assert f"trainer {command}: {folder}: stands there already, tiny@1 with settings or figures of tune" in printed
+    assert all(words in printed for words in ("tune-certainty", "tune-screen", "another folder (--out), or --replace"))
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_recipe_that_is_replaced_says_what_it_lost(tmp_path: Path) -> None:
+    """By --replace, or where nothing but an export made it; a model under the name of another is named too."""
+    folder = write_foreign(tmp_path / "recipe")
+    plain = recipe.read_card(folder)
+    assert standing(folder, replace=False) == plain and standing(tmp_path, replace=False) is None
+    other = msgspec.structs.replace(plain, sha256="1" * 64)
+    assert replaced(plain, plain) == replaced(None, plain) == []
+    assert replaced(plain, msgspec.structs.replace(other, version="2")) == []
+    (same,) = replaced(plain, other)
+    assert "tiny@1 was another model until now" in same
+    specified = msgspec.structs.replace(plain, measures_distance=True)
+    assert replaced(specified, plain) == ["warning: tiny@1 before it had distance of specify; it has none of that"]
+    (folder / "recipe.toml").write_text("cut off")
+    assert standing(folder, replace=False) is None
 
 
 @pytest.mark.slow
