@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -19,13 +20,16 @@ from inspector.records.confidence import EVEN, LEAST, LEAST_PROBABILITY, MOST, P
 from inspector.records.recipe import Recipe
 from trainer.errors import UserError
 from trainer.recipe.export import write_recipe
+from trainer.recipe.standing import STRIP_SCORES
 
 CHAIN = ("Cast", "Clip", "Round", "Mul", "Squeeze")
 """From the output back: how this trainer wrote 255 p."""
 
 
-def recode(folder: Path) -> Recipe:
+def recode(folder: Path, say: Callable[[str], object] = print) -> Recipe:
     """Rewrite a recipe; what its thresholds let through stays the same but for the rounding of a code.
+
+    What was fitted to the codes of before goes, and `say` gets what does it again.
 
     Raises: RecipeError; UserError for a recipe that writes log-odds already or asks for probabilities, or another
         tool's graph.
@@ -39,14 +43,28 @@ def recode(folder: Path) -> Recipe:
             "`trainer tune` the recipe when it is rewritten"
         )
     made = with_log_odds(onnx.load_from_string(model)).SerializeToString()
-    classes = [msgspec.structs.replace(kind, min_confidence=carried_over(kind.min_confidence)) for kind in card.classes]
+    classes = [
+        msgspec.structs.replace(kind, min_confidence=carried_over(kind.min_confidence), certainty=None)
+        for kind in card.classes
+    ]
+    gone = f"warning: {folder}: fitted to confidences of 255 p, its"
+    if any(kind.certainty for kind in card.classes):
+        say(f"{gone} defects' probabilities are gone: run `trainer tune-certainty` again")
+    if card.screen:
+        say(f"{gone} permission for a screen is gone: run `trainer tune-screen` again")
     fields = msgspec.to_builtins(card) | {
         "sha256": hashlib.sha256(made).hexdigest(),
         "confidence": "log_odds",
         "class": msgspec.to_builtins(classes),
-        "screen": None,  # its figures were of other codes
+        "screen": None,
+        "scores": {name: value for name, value in card.scores.items() if not _is_of_certainty(name)},
     }
     return write_recipe(folder, made, fields)
+
+
+def _is_of_certainty(score: str) -> bool:
+    """Whether a score says what defects' probabilities were worth."""
+    return score.startswith(STRIP_SCORES) and "_calibration_error" in score
 
 
 def carried_over(min_confidence: float) -> float:

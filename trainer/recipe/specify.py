@@ -52,6 +52,8 @@ def specify(
         "screen": None,  # it permitted another recipe's screen
     }
     written = write_recipe(folder, made, fields)
+    if card.screen:
+        say(f"warning: {folder}: its permission for {card.screen.recipe} is gone: run `trainer tune-screen` again")
     say(f"{folder}: rewritten; learnt from {len(taught)} frames, limit {usual.limit:.3f} deviations")
     sets = {name: _all_filled(frames, size) for name, frames in others.items()}
     if sweep:

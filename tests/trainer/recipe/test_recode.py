@@ -11,9 +11,10 @@ import pytest
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from inspector.records.confidence import Encoding, encode, probabilities
-from inspector.records.recipe import Maps, Recipe
+from inspector.records.recipe import Certainty, Maps, Recipe, Screen
 from tests.recipes import write_recipe as write_foreign
 from trainer.__main__ import main
+from trainer.recipe.export import write_recipe
 from trainer.recipe.recode import carried_over
 
 OLD = """
@@ -108,6 +109,30 @@ def test_a_recoded_recipe_finds_what_it_found(tmp_path: Path) -> None:
         for made_by, maps in ((old_card, old), (card, new))
     ]
     assert np.count_nonzero(passes[0] != passes[1]) <= 16  # one grey level of each class, in eight copies
+
+
+def test_what_was_fitted_to_the_old_codes_goes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Probabilities, what they were worth, and the screen, each with what does it again; other figures stay."""
+    folder = old_recipe(tmp_path / "old")
+    card, model = recipe.load(folder)
+    certain = Certainty(constant=-4.0, log_odds=0.8, log_area=0.0, log_length=0.0)
+    screen = Screen(recipe="fast@1", sha256="0" * 64, below=0.1, defects=1, lost=0, lost_at_most=0.95, held_back=0.5)
+    stay: dict[str, float | int | str] = {"coil_recall": 0.9, "validation_calibration_error": 0.02}
+    gone = dict.fromkeys(("frame_defect_calibration_error_upper95", "coil_reported_calibration_error"), 0.07)
+    fitted = msgspec.structs.replace(
+        card,
+        classes=tuple(msgspec.structs.replace(kind, certainty=certain) for kind in card.classes),
+        screen=screen,
+        scores=stay | gone,
+    )
+    write_recipe(folder, model, msgspec.to_builtins(fitted))
+    assert main(["recode", str(folder)]) == 0
+    recoded, printed = recipe.read_card(folder), capsys.readouterr().out
+    assert recoded.scores == stay and recoded.screen is None
+    assert all(kind.certainty is None for kind in recoded.classes)
+    assert all(f"run `trainer {name}` again" in printed for name in ("tune-certainty", "tune-screen"))
+    assert main(["recode", str(old_recipe(tmp_path / "plain"))]) == 0
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_another_tools_graph_and_a_recoded_one_are_refused(
