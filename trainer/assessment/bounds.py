@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 CONFIDENCE = 0.95
 """Confidence of every bound, unless another is given; VDI/VDE/VDMA 2632-4 asks for an interval with each rate."""
+LEAST_RESAMPLED = 5
+"""Strips or frames, of which fewer are not resampled: of one each draw is the same, and of four there are 35 draws."""
 HALVINGS = 60  # of an interval: past what a float can tell
 
 Logs = npt.NDArray[np.floating]

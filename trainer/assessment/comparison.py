@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from inspector.records.frame import Bytes2D
 from inspector.records.recipe import Recipe
+from trainer.assessment.bounds import LEAST_RESAMPLED
 from trainer.assessment.labelled_strip import AssessedStrip
 
 DRAWS = 2000
@@ -36,7 +37,7 @@ class Difference(msgspec.Struct, frozen=True):
     own: float | None
     other: float | None
     low: float | None = None
-    """Of own less other, on the same frames: 95 % of their resamplings lie from here."""
+    """Of own less other, on the same frames: 95 % of their resamplings lie from here; None where too few measure it."""
     high: float | None = None
     """To here."""
 
@@ -135,12 +136,13 @@ def compare(own: RecipeTally, other: RecipeTally, class_names: Sequence[str]) ->
         has_both = number == 0 or number in other.known
         values = [_figures(side[:, number].sum(0)[None], np.array([total])) for side in sides]
         draws = [_figures(drawn @ side[:, number], drawn_metres) for side in sides]
+        known = [_figures(side[:, number], metres) for side in sides]
         differences = tuple(
             Difference(
                 figure,
                 _number(values[0][figure][0]),
                 _number(values[1][figure][0]) if has_both else None,
-                *(_interval(draws[0][figure] - draws[1][figure]) if has_both else ()),
+                *(_interval(draws[0][figure] - draws[1][figure]) if has_both and _enough(known, figure) else ()),
             )
             for figure in FIGURES
         )
@@ -157,13 +159,19 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         if row.defects and row.differences[0].other is None:
             lines.append(f"{row.name:12} {comparison.other} has no such class")
         for part in row.differences:
-            if part.own is None or part.other is None or part.low is None or part.high is None:
+            if part.own is None or part.other is None:
                 continue
-            words = (
-                f"{part.own:7.3f} {part.other:7.3f}  {part.own - part.other:+.3f} ({part.low:+.3f} to {part.high:+.3f})"
+            interval = (
+                "no interval" if part.low is None or part.high is None else f"{part.low:+.3f} to {part.high:+.3f}"
             )
+            words = f"{part.own:7.3f} {part.other:7.3f}  {part.own - part.other:+.3f} ({interval})"
             lines.append(f"{row.name:12} {TITLES[part.figure]:24} {words}")
     return lines
+
+
+def _enough(by_frame: Sequence[Mapping[str, Sums]], figure: str) -> bool:
+    """Whether enough frames have what a figure is of, for either recipe."""
+    return all(np.count_nonzero(~np.isnan(side[figure])) >= LEAST_RESAMPLED for side in by_frame)
 
 
 def _figures(sums: Sums, metres: Sums) -> Mapping[str, Sums]:

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from trainer.assessment.bounds import LEAST_RESAMPLED
 from trainer.crossval.assess import Assessed
 from trainer.metrics import Scores
 
@@ -86,7 +87,7 @@ def _way(by_fold: Sequence[Sequence[list[float]]], classes: int, draws: int) -> 
 
 
 def _figures(sums: Sums, report: Callable[[Sums], dict[str, float]], draws: int) -> dict[str, Figure]:
-    """Return the figures of sums (frames, ...), with intervals over resampled frames."""
+    """Return the figures of sums (frames, ...), with intervals over resampled frames where enough measure them."""
     figures = report(sums.sum(0))
     chance = np.random.default_rng(SEED)
     drawn: dict[str, list[float]] = {name: [] for name in figures}
@@ -95,11 +96,20 @@ def _figures(sums: Sums, report: Callable[[Sums], dict[str, float]], draws: int)
         for name, value in report(np.tensordot(weights, sums, 1)).items():
             if not math.isnan(value):
                 drawn[name].append(value)
-    tail = (1 - CONFIDENCE) / 2
-    return {
-        name: Figure(_number(value), *(np.quantile(drawn[name], (tail, 1 - tail)).tolist() if drawn[name] else ()))
-        for name, value in figures.items()
-    }
+    tail, enough = (1 - CONFIDENCE) / 2, _measured(sums, report) if draws else ()
+    bounds = {name: np.quantile(drawn[name], (tail, 1 - tail)).tolist() for name in enough if drawn[name]}
+    return {name: Figure(_number(value), *bounds.get(name, ())) for name, value in figures.items()}
+
+
+def _measured(sums: Sums, report: Callable[[Sums], dict[str, float]]) -> Sequence[str]:
+    """Return the figures that enough frames measure to resample them."""
+    frames_of = dict.fromkeys(report(sums[0]), 0)
+    for frame in sums:
+        for name, value in report(frame).items():
+            frames_of[name] += not math.isnan(value)
+        if min(frames_of.values()) >= LEAST_RESAMPLED:
+            break
+    return [name for name, frames in frames_of.items() if frames >= LEAST_RESAMPLED]
 
 
 def near_dice(areas: Sums) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from inspector.words import counted
+from trainer.assessment.bounds import LEAST_RESAMPLED
 from trainer.crossval.pooled import Figure, PooledFigures, PooledReport
 from trainer.metrics import CONVENTIONS
 
@@ -34,7 +35,7 @@ def markdown(report: PooledReport, class_names: Sequence[str] = ()) -> str:
     lines = [
         f"{counted(report.frames, 'frame')}, each assessed once by a network that saw neither it nor its "
         f"near-duplicates; in brackets {report.confidence:.0%} intervals from {report.draws} resamplings of the "
-        "frames.",
+        f"frames; none where fewer than {LEAST_RESAMPLED} of them measure it.",
     ]
     for title, way in ways:
         lines += ["", f"Frames {title}:", "", *_conventions(way), "", *_classes(way, names, report), "", *_folds(way)]

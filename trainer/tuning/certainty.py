@@ -18,6 +18,7 @@ import numpy.typing as npt
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from inspector.records.recipe import Certainty, DefectClass, Recipe, evidence, logistic
+from trainer.assessment.bounds import LEAST_RESAMPLED
 from trainer.assessment.labelled_strip import AssessedStrip, LabelledStrip, right
 from trainer.errors import UserError
 from trainer.recipe.export import write_recipe
@@ -54,9 +55,17 @@ class DefectReliability(msgspec.Struct, frozen=True):
     """`pixels` counts defects here."""
     error: float
     """Expected calibration error."""
-    interval: tuple[float, float]
-    """95 % of the resamplings of strips."""
+    interval: tuple[float, float] | None
+    """95 % of the resamplings of strips; None where defects are of too few strips to resample."""
     defects: int
+
+    @property
+    def words(self) -> str:
+        """The error with its interval."""
+        if not self.interval:
+            return f"{self.error:.3f} (no interval: of fewer than {LEAST_RESAMPLED} strips)"
+        low, high = self.interval
+        return f"{self.error:.3f} ({low:.3f} to {high:.3f} with 95 %)"
 
 
 def candidates(card: Recipe, strips: Iterable[AssessedStrip]) -> Candidates:
@@ -162,16 +171,24 @@ def show(
     probability = np.array([kind.follows(*known) if kind else logistic(known[0]) for kind, known in pairs])
     probability, is_right, strip = probability[mask], found.is_right[mask], found.strip[mask]
     bins = bins_of(probability, is_right)
+    interval = _interval(probability, is_right, strip)
+    return DefectReliability(name, tuple(bins), calibration_error(bins) or 0.0, interval, len(is_right))
+
+
+def _interval(
+    probability: Floats, is_right: npt.NDArray[np.bool_], strip: npt.NDArray[np.int64]
+) -> tuple[float, float] | None:
+    """Return between what 95 % of the resamplings of strips have the calibration error."""
     chance, strips = np.random.default_rng(0), np.unique(strip)
+    if len(strips) < LEAST_RESAMPLED:
+        return None
     members = [np.flatnonzero(strip == number) for number in strips]
     errors = []
-    for _ in range(RESAMPLINGS if len(strips) else 0):
+    for _ in range(RESAMPLINGS):
         drawn = np.concatenate([members[place] for place in chance.integers(0, len(strips), len(strips))])
         errors.append(calibration_error(bins_of(probability[drawn], is_right[drawn])) or 0.0)
-    low, high = np.quantile(errors, (0.025, 0.975)) if errors else (0.0, 1.0)
-    return DefectReliability(
-        name, tuple(bins), calibration_error(bins) or 0.0, (round(float(low), 4), round(float(high), 4)), len(is_right)
-    )
+    low, high = np.quantile(errors, (0.025, 0.975))
+    return round(float(low), 4), round(float(high), 4)
 
 
 def tune_certainty(
@@ -200,13 +217,15 @@ def tune_certainty(
         *(show(found, fitted, f"candidates, {kind.name}", found.class_id == kind.id) for kind in card.classes),
     ]
     for part in shown:
-        low, high = part.interval
-        say(f"{part.name:42} {part.defects:5}, calibration error {part.error:.3f} ({low:.3f} to {high:.3f} with 95 %)")
-    scores = card.scores | {
-        f"{test.kind}_defect_calibration_error": round(shown[1].error, 4),
-        f"{test.kind}_defect_calibration_error_upper95": shown[1].interval[1],
-        f"{test.kind}_reported_calibration_error": round(shown[3].error, 4),
+        say(f"{part.name:42} {part.defects:5}, calibration error {part.words}")
+    measured = {
+        "defect_calibration_error": round(shown[1].error, 4),
+        "defect_calibration_error_upper95": shown[1].interval and shown[1].interval[1],
+        "reported_calibration_error": round(shown[3].error, 4),
     }
+    scores = card.scores | {f"{test.kind}_{name}": value for name, value in measured.items() if value is not None}
+    if shown[1].interval is None:  # that of another strip is not this one's
+        scores.pop(f"{test.kind}_defect_calibration_error_upper95", None)
     card = msgspec.structs.replace(card, scores=scores)
     return write_recipe(folder, model, msgspec.to_builtins(card)), shown
 

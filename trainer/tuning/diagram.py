@@ -25,8 +25,7 @@ def draw_reliability(shown: Sequence[DefectReliability], path: Path) -> None:
             axes.annotate(
                 str(cell.pixels), (cell.confidence, cell.right), (4, -9), textcoords="offset points", fontsize=7
             )
-        low, high = part.interval
-        title = f"{part.name}\n{part.defects} defects, error {part.error:.3f} ({low:.3f} to {high:.3f})"
+        title = f"{part.name}, {part.defects}\nerror {part.words}"
         axes.set_title(title, fontsize=8)
         axes.set_xlabel("probability reported")
         axes.set_ylabel("share right")

@@ -85,6 +85,20 @@ def test_a_difference_has_the_interval_of_its_resampled_frames(tmp_path: Path) -
     assert little.low == 0.0 and little.high is not None and little.high > 1 / 12
 
 
+def test_a_difference_of_few_frames_has_no_interval(tmp_path: Path) -> None:
+    """One frame, or one that has the class, is itself in each resampling: its interval would have no width."""
+    card = card_of(tmp_path / "own", "dark", "bright")
+
+    def against_blind(shown: list[tuple[np.ndarray, np.ndarray]]) -> Comparison:
+        return compare(tally_of(card, shown), tally_of(card, shown, (1,)), NAMES)
+
+    dark, bright = (figure(against_blind(frames()[:8]), name, "recall") for name in NAMES)
+    assert dark.low is not None and (bright.own, bright.other, bright.low, bright.high) == (1.0, 0.75, None, None)
+    made = against_blind(frames()[:4])
+    assert all(part.low is part.high is None for row in made.rows for part in row.differences)
+    assert "dark         recall                     1.000   0.750  +0.250 (no interval)" in comparison_lines(made)
+
+
 def test_evaluate_writes_the_comparison_into_both_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command prints it, the page has a table of it, the JSON all of it; a larger recipe pads the same frames."""
     recipe = write_recipe(tmp_path / "recipe")

@@ -38,8 +38,19 @@ def test_what_is_fitted_is_what_was_drawn() -> None:
     every = np.ones(3000, bool)
     now, before = show(other, fitted, "now", every), show(other, [None, None], "before", every)
     assert now.error < 0.04 < before.error
+    assert now.interval and before.interval
     assert now.interval[0] <= now.error + 0.02 and now.interval[1] < before.interval[0]
     assert now.defects == 3000 == sum(cell.pixels for cell in now.bins)
+
+
+def test_few_strips_have_no_interval() -> None:
+    """Of one strip each resampling is that strip again: an interval of no width, and a bound that is the figure."""
+    found = drawn(100, 4)
+    fitted, every = fit(found, KINDS), np.ones(100, bool)
+    for strips, has in ((1, False), (4, False), (5, True)):
+        part = show(msgspec.structs.replace(found, strip=np.arange(100) % strips), fitted, "few", every)
+        assert bool(part.interval) == has and ("no interval: of fewer than 5 strips" in part.words) != has
+    assert show(found, fitted, "none", ~every).interval is None
 
 
 def test_a_class_with_few_candidates_has_the_regression_of_all() -> None:
@@ -78,6 +89,10 @@ def test_the_recipe_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "calibration error" in capsys.readouterr().out
     assert __main__.main(["tune-certainty", str(folder), "--test", data[1]]) == 0  # nothing is fitted: it is shown
     assert recipe.read_card(folder) == card and "calibration:" not in capsys.readouterr().out
+    assert "frame_defect_calibration_error_upper95" in card.scores
+    few = str(write_frames(tmp_path / "few", 3))
+    assert __main__.main(["tune-certainty", str(folder), "--test", few]) == 0
+    assert "frame_defect_calibration_error_upper95" not in recipe.read_card(folder).scores  # it was of other strip
 
 
 def test_probabilities_that_settings_were_chosen_for_are_not_fitted_to_other_strip(

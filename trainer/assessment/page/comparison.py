@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from trainer.assessment.acceptance import AcceptanceReport
+from trainer.assessment.bounds import LEAST_RESAMPLED
 from trainer.assessment.comparison import TITLES, ComparedClass, Comparison, Difference
 from trainer.assessment.page.formatting import NOTHING
 
@@ -31,7 +32,7 @@ def _meaning(compared: Comparison) -> str:
         "is found where anything is reported there, whatever it is called; a class is compared where both recipes "
         "have one of its name. Below a difference stands the interval of 95 % of "
         f"{compared.draws} resamplings of the frames, the same for both: where it does not hold 0, chance alone does "
-        "not explain the difference."
+        f"not explain the difference. Where fewer than {LEAST_RESAMPLED} frames have what is measured there is none."
     )
 
 
