@@ -13,11 +13,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.reported import ReportedRegions
 from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.segmenter import Segmenter
 from inspector.records.confidence import Encoding, log_odds, probabilities
 from inspector.records.frame import Bytes2D, Bytes3D
-from inspector.records.recipe import Maps
+from inspector.records.recipe import Maps, Recipe
 
 FRAMES_OF_A_SIZE = 16
 """Each batch size by itself is compared on this number of frames at most."""
@@ -40,7 +41,7 @@ def compare(
     source: str,
     masks: str = "",
     date: str,
-    encoding: Encoding = "linear",
+    card: Recipe | None = None,
 ) -> tuple[Parity, ...]:
     """Run both on all `frames`, in batches of the sizes `batches` in rotation, and return how alike they are.
 
@@ -48,12 +49,12 @@ def compare(
     on the frames of which the reference found most: all together hide a size that is wrong among those that are not,
     and few frames fill no large batch.
 
-    `names` are the classes' in the order of their ids, `encoding` is their recipe's. Dice is given where
-    every frame's labels are known and some pixel of them is a defect.
+    `names` are the classes' in the order of their ids. `card` says how confidence is meant and which regions are
+    reported, else that is 255 p, and none are counted. Dice is given where all labels are known and some are defects.
 
     Raises: ValueError without frames; EngineError.
     """
-    sums, richest = Differences(len(names), encoding), list[_Assessed]()
+    sums, richest = Differences(len(names), card), list[_Assessed]()
     for batch in _batches(frames, batches):
         pixels = np.stack([frame.pixels for frame in batch])
         engine.submit(pixels)
@@ -75,7 +76,7 @@ def compare(
         **sums.figures(names),
     )
     sizes = range(batches[0], batches[-1] + 1)
-    single = [(size, _compare_size(size, engine, richest, Differences(len(names), encoding))) for size in sizes]
+    single = [(size, _compare_size(size, engine, richest, Differences(len(names), card))) for size in sizes]
     return whole, *(
         msgspec.structs.replace(whole, frames=len(richest), batches=(size,), **sums.figures(names))
         for size, sums in single
@@ -119,7 +120,9 @@ def _truth(batch: Sequence[ComparedFrame]) -> Bytes3D | None:
 class Differences:
     """Sums over frames as they come; memory does not grow with them."""
 
-    def __init__(self, classes: int, encoding: Encoding) -> None:
+    def __init__(self, classes: int, card: Recipe | None) -> None:
+        """`card` as for `compare`."""
+        encoding: Encoding = card.confidence if card else "linear"
         self.frames = self.pixels = self.agreeing = 0
         self.both, self.either = [0] * classes, [0] * classes
         """Pixels that both, or at least one of the two, give to each class."""
@@ -132,6 +135,7 @@ class Differences:
         """Largest differences: of probability where both see the same class, of presence, and of distance."""
         self.not_finite = 0
         """Frames in which a presence or distance of either is no finite number; no difference is taken of such."""
+        self._regions = ReportedRegions(card) if card else None
         self._hits, self._claimed = [0, 0], [0, 0]
         self._true: int | None = 0
 
@@ -149,6 +153,8 @@ class Differences:
         self.confidence = max(self.confidence, float(apart.max(where=alike, initial=0)))
         self._add_confidence(found, expected, alike)
         self._add_presence(found.presence, expected.presence)
+        if self._regions:
+            self._regions.add(found, expected)
         self._add_truth((found.labels, expected.labels), truth)
 
     def _add_confidence(self, found: Maps, expected: Maps, alike: NDArray[np.bool_]) -> None:
@@ -189,6 +195,7 @@ class Differences:
             "highest_apart": {name: float(total) / int(frames) for name, _, _, total, frames in apart if frames},
             "presence_difference": self.presence,
             "distance_difference": self.distance,
+            **(self._regions.figures() if self._regions else {}),
             "not_finite": self.not_finite,
             "dice": self.dice(0),
             "reference_dice": self.dice(1),

@@ -18,6 +18,7 @@ from deploy import candidate, frames
 from deploy.compare import compare
 from deploy.folder import check_writable
 from deploy.precision import graph_at
+from deploy.reported import chance_of
 from inspector import recipe
 from inspector.engines.nvidia import loader, manifest
 from inspector.engines.nvidia.manifest import ENGINE, MANIFEST, Manifest, Parity, Precision
@@ -44,14 +45,19 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     """Largest mean difference of log-odds: of a seen class's pixels, and of its highest confidence in each frame, by
     which it is reported."""
+    unseen: float
+    """Largest share of the regions that one reports of which the other may see nothing, as far as they tell."""
 
 
-FLOAT = Bounds(agreement=0.9995, iou=0.85, presence=0.3, distance=0.15, confidence=0.5)
+FLOAT = Bounds(agreement=0.9995, iou=0.85, presence=0.3, distance=0.15, confidence=0.5, unseen=0.03)
 """fp16 and fp32."""
-INT8 = Bounds(agreement=0.0, iou=0.3, presence=0.8, distance=0.4, confidence=1.0)
+INT8 = Bounds(agreement=0.0, iou=0.3, presence=0.8, distance=0.4, confidence=1.0, unseen=0.05)
 """Besides its Dice: no class, size or frame is lost."""
 MAX_DICE_LOSS = 0.005
 """INT8: how far the engine's Dice against truth may lie below its reference's."""
+UNLIKELY = 0.05
+"""Regions unseen are too many where chance makes as many of the allowed share less often than this: the lower bound of
+their share lies above it (Clopper and Pearson, Biometrika 26, 1934). One alone decides nothing."""
 MIN_PIXELS = 500
 """A class to which either gives this number is seen: with fewer, one uncertain defect would decide."""
 OTHERWISE = "Build it in fp32; if that differs too, do not use this engine, and report it."
@@ -99,7 +105,7 @@ def verify(
             names, now = [kind.name for kind in card.classes], datetime.now(UTC).isoformat(timespec="seconds")
             facts = {"source": source, "masks": str(masks.resolve()) if masks else "", "date": now}
             with closing(reference(card, model, made.precision)) as cpu:
-                measured = compare(engine, cpu, shown, made.batches, names, **facts, encoding=card.confidence)
+                measured = compare(engine, cpu, shown, made.batches, names, **facts, card=card)
         finally:
             progress("")
         good = conclude(waiting or folder, made, card, measured, kernels=engine.kernels(), say=say)
@@ -223,6 +229,20 @@ def _apart(precision: Precision, parity: Parity) -> str:
     ):
         if difference > most:
             return f"The {name} of a frame differs by {difference:.4f}; expected {most:g} at most"
+    return _unseen(bounds, parity)
+
+
+def _unseen(bounds: Bounds, parity: Parity) -> str:
+    """Say of which reported regions the other sees nothing, where they are more than chance would have."""
+    for side, verb in enumerate(("loses", "invents")):
+        pairs = {name: (parity.unseen[name][side], both[side]) for name, both in parity.reported.items()}
+        everything = sum(unseen for unseen, _ in pairs.values()), sum(reported for _, reported in pairs.values())
+        for name, (unseen, reported) in {**pairs, "any class": everything}.items():
+            if unseen > 1 and chance_of(unseen, reported, bounds.unseen) < UNLIKELY:
+                return (
+                    f"What the engine {verb} of {name}: {unseen} of {counted(reported, 'reported region')}, of which "
+                    f"the other shows not a pixel; expected no more than chance makes of {100 * bounds.unseen:g} %"
+                )
     return ""
 
 
@@ -247,6 +267,10 @@ def figures(parity: Parity, names: Iterable[str]) -> str:
         ("largest difference of distance", f"{parity.distance_difference:.4f}"),
         ("frames without a number", f"{parity.not_finite}"),
     ]
+    for side, figure_name in enumerate(("lost", "invented")):
+        if total := sum(both[side] for both in parity.reported.values()):
+            unseen = sum(both[side] for both in parity.unseen.values())
+            rows.append((f"reported regions {figure_name}", f"{unseen} of {total}"))
     if parity.dice is not None and parity.reference_dice is not None:
         rows.append(("Dice against truth, micro", f"{parity.dice:.4f}, reference {parity.reference_dice:.4f}"))
     sizes = ", ".join(map(str, parity.batches))

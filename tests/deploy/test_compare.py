@@ -16,7 +16,7 @@ from inspector.engines.nvidia.manifest import Parity
 from inspector.engines.openvino import OpenVino
 from inspector.records.confidence import log_odds
 from inspector.records.frame import Bytes2D, Bytes3D
-from inspector.records.recipe import Maps
+from inspector.records.recipe import Maps, Recipe
 from tests.recipes import BRIGHT, DARK, HEIGHT, SOUND, WIDTH, write_recipe
 
 FAINT = 45
@@ -176,7 +176,7 @@ def test_a_presence_beyond_1_can_be_written(tmp_path: Path) -> None:
 )
 def test_distances_are_compared_in_units_of_their_limit(found: float, expected: float, difference: float) -> None:
     """Far beyond the limit by their ratio: 40 and 50 are both far beyond it."""
-    sums = Differences(1, "linear")
+    sums = Differences(1, None)
     sound = np.zeros((1, 2, 2), np.uint8)
     one, other = (Maps(sound, sound, np.array([[0.5, distance]], np.float32)) for distance in (found, expected))
     sums.add(one, other, None)
@@ -234,3 +234,33 @@ def test_both_engines_are_named(tmp_path: Path) -> None:
     half = OpenVino(msgspec.structs.replace(card, precision="fp16"), model)
     parity = run(half, OpenVino(card, model), [ComparedFrame(plane())])
     assert parity.engine.endswith("-fp16") and parity.reference.endswith("-fp32")
+
+
+def spotted(grey: int, spots: int) -> Bytes2D:
+    """Sound steel with a large dark area and small spots of this grey, none of which touches another."""
+    pixels = np.full((HEIGHT, WIDTH), SOUND, np.uint8)
+    pixels[:20, :200] = DARK
+    for spot in range(spots):
+        pixels[40:44, 20 * spot : 20 * spot + 5] = grey
+    return pixels
+
+
+def test_a_reported_region_that_the_other_does_not_see_is_counted(tmp_path: Path) -> None:
+    """All pixels but a few are alike: of eight faint spots large enough to be reported the deaf engine shows none."""
+    card, model = recipe.load(write_recipe(tmp_path))
+    kinds = tuple(msgspec.structs.replace(kind, threshold=0.7) for kind in card.classes)
+    deaf = OpenVino(msgspec.structs.replace(card, classes=kinds), model)
+    shown = [ComparedFrame(spotted(FAINT, 8)), ComparedFrame(spotted(SOUND, 0))]
+
+    def both(one: OpenVino, other: OpenVino, card: Recipe) -> tuple[Parity, ...]:
+        return compare(one, other, shown, (1, 2), ["dark", "bright"], source="paint", date="2026-11-22", card=card)
+
+    lost, *sizes = both(deaf, OpenVino(card, model), card)
+    assert (lost.reported, lost.unseen) == ({"dark": (10, 2)}, {"dark": (8, 0)})
+    assert sizes[0].unseen == {"dark": (8, 0)} and lost.label_agreement > 0.99
+    invented = both(OpenVino(card, model), deaf, card)[0]
+    assert (invented.reported, invented.unseen) == ({"dark": (2, 10)}, {"dark": (0, 8)})
+    large = tuple(msgspec.structs.replace(kind, min_area_mm2=10.0) for kind in card.classes)  # a spot has 7.8 mm2
+    assert both(deaf, OpenVino(card, model), msgspec.structs.replace(card, classes=large))[0].unseen == {"dark": (0, 0)}
+    same = both(OpenVino(card, model), OpenVino(card, model), card)[0]
+    assert (same.reported, same.unseen) == ({"dark": (10, 10)}, {"dark": (0, 0)})

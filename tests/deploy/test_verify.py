@@ -114,6 +114,33 @@ def test_an_engine_that_lost_a_class_is_not_verified(precision: manifest.Precisi
     assert fault.startswith(f"{where}The IoU of crack is 0.0000; expected 0.")
 
 
+@pytest.mark.parametrize("precision", ["int8", "fp16", "fp32"])
+@pytest.mark.parametrize(("of", "where"), [("whole", ""), ("size", "In batches of 12: ")])
+@pytest.mark.parametrize(("side", "words"), [(0, "What the engine loses"), (1, "What the engine invents")])
+def test_an_engine_that_loses_or_invents_regions_is_not_verified(
+    precision: manifest.Precision, of: str, where: str, side: int, words: str
+) -> None:
+    """Pixels, confidence and presence may be within bounds: nine small defects of sixty are not one more."""
+
+    def regions(**counts: tuple[int, int]) -> Parity:
+        """Regions unseen and reported of one side, by class; of the other's sixty each all are seen."""
+        reported = {name: (total, 60) if side == 0 else (60, total) for name, (_, total) in counts.items()}
+        unseen = {name: (count, 0) if side == 0 else (0, count) for name, (count, _) in counts.items()}
+        return but(reported=reported, unseen=unseen, batches=(12,))
+
+    def fault(parity: Parity) -> str:
+        return out_of_bounds(precision, parity) if of == "whole" else out_of_bounds(precision, GOOD, [GOOD, parity])
+
+    bound = 100 * (INT8 if precision == "int8" else FLOAT).unseen
+    found = fault(regions(dark=(9, 60), bright=(0, 90)))
+    assert found.startswith(f"{where}{words} of dark: 9 of 60 reported regions, of which the other shows not a pixel;")
+    assert f"no more than chance makes of {bound:g} %" in found
+    assert f"{words} of any class: 9 of 90" in fault(regions(dark=(3, 30), bright=(3, 30), crack=(3, 30)))
+    assert not fault(regions(dark=(1, 2), bright=(2, 60)))  # one alone decides nothing, nor do honest engines' few
+    printed = figures(regions(dark=(9, 60)), ["dark"])
+    assert "9 of 60" in printed and "0 of 60" in printed
+
+
 def test_a_handful_of_pixels_decides_nothing_and_it_is_reported(tmp_path: Path) -> None:
     """Of a class that hardly was in the frames nothing is shown, good or bad."""
     few = but(iou={"dark": 0.96, "bright": 0.0}, class_pixels={"dark": 1000, "bright": 20})
@@ -186,6 +213,7 @@ def test_the_page_states_the_bounds() -> None:
         f"a frame's presence | {FLOAT.presence:g} | {INT8.presence:g} |",
         f"in units of its limit | {FLOAT.distance:g} | {INT8.distance:g} |",
         f"its highest in each frame, in log-odds, on average | {FLOAT.confidence:g} | {INT8.confidence:g} |",
+        f"chance makes of {100 * FLOAT.unseen:g} % | no more than of {100 * INT8.unseen:g} % |",
         f"| Dice against truth | | {MAX_DICE_LOSS:g} lost at most |",
         f"the {FRAMES_OF_A_SIZE} frames in which most was found",
     ):
@@ -223,12 +251,14 @@ def test_cpu_twins_of_the_shipped_recipe_are_compared(tmp_path: Path, precision:
     engine = OpenVino(msgspec.structs.replace(card, precision=precision), graph)
     printed: list[str] = []
     cpu = reference(card, model, "fp32")
-    measured = compare(engine, cpu, frames.steel(card, 2), made.batches, CLASSES, source="steel", date=GOOD.date)
+    shown = frames.steel(card, 2)
+    measured = compare(engine, cpu, shown, made.batches, CLASSES, source="steel", date=GOOD.date, card=card)
     good = conclude(tmp_path, made, card, measured, kernels=b"", say=printed.append)
     written = manifest.read(tmp_path)
     parity = written.parity
     assert parity == measured[0]
     assert parity is not None and parity.label_agreement > 0.97 and parity.frames == 2
+    assert parity.unseen == dict.fromkeys(parity.reported, (0, 0))
     assert good == written.verified == (not out_of_bounds(precision, parity, measured[1:]))
     assert written == msgspec.structs.replace(made, verified=good, parity=parity)
     assert parity.engine.endswith(precision) and parity.reference.endswith("fp32")

@@ -85,6 +85,10 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Largest difference of any frame's distance, in units of its limit; beyond the limit, in units of the reference's.
 
     0 where the recipe measures none, and in a proof of before 0.4, which did not compare it."""
+    reported: dict[str, tuple[int, int]] = {}
+    """Regions that reference and engine report by the recipe's settings, by class; empty in a proof of before 0.4."""
+    unseen: dict[str, tuple[int, int]] = {}
+    """How many of them the other gives not one pixel of the class: what the engine loses, and what it invents."""
     not_finite: Annotated[int, Meta(ge=0)] = 0
     """Frames of which either says something that is no finite number, in presence or distance."""
     dice: Ratio | None = None

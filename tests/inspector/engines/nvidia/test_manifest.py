@@ -61,7 +61,8 @@ def test_what_is_written_is_read(words: str, iou: dict[str, float], dice: float 
 
 def test_what_is_written_into_a_folder_is_read_there(tmp_path: Path, card: Recipe) -> None:
     """With a parity and without, and nothing else is left in the folder."""
-    for parity in (None, PARITY):
+    counted = msgspec.structs.replace(PARITY, reported={"dark": (10, 9)}, unseen={"dark": (1, 0)})
+    for parity in (None, PARITY, counted):
         made = write_engine(tmp_path, card, parity=parity)
         assert manifest.read(tmp_path) == made
     assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "recipe.toml", "engine.plan", "engine.toml"}
@@ -71,7 +72,7 @@ def test_a_proof_of_before_is_read(tmp_path: Path, card: Recipe) -> None:
     """0.3 compared no distance, counted no pixels of classes, and did not see what is no number."""
     write_engine(tmp_path, card, verified=True, parity=PARITY)
     path = tmp_path / manifest.MANIFEST
-    new = ("class_pixels", "distance_difference", "not_finite")
+    new = ("class_pixels", "distance_difference", "not_finite", "reported", "unseen")
     path.write_text("".join(row for row in path.read_text().splitlines(True) if not row.startswith(new)))
     assert manifest.read(tmp_path).parity == PARITY
 
