@@ -277,9 +277,13 @@ def run(given: argparse.Namespace) -> int:
 
 
 def warn_of_data(settings: Settings, console: Console) -> None:
-    """Print what `trainer check` warns of that needs no pixels, once for all networks that a command teaches."""
+    """Print what `trainer check` warns of that needs no pixels, once for all networks that a command teaches.
+
+    And what may make its figures too good, of a network that it begins with.
+    """
     from inspector.records.recipe import Window
     from trainer.data.check import remarks
+    from trainer.learn.origin import doubts
 
     if os.environ.get("RANK", "0") != "0":  # of torchrun's processes the first talks
         return
@@ -287,6 +291,8 @@ def warn_of_data(settings: Settings, console: Console) -> None:
     for data in ((*settings.data, *settings.validate), *((spec,) for spec in settings.extra)):
         for line in remarks(data, settings.only, window=window, size=settings.size):
             console.print(f"warning: {line}", soft_wrap=True, markup=False, highlight=False)
+    for doubt in doubts(settings):
+        console.print(doubt, soft_wrap=True, markup=False, highlight=False)
 
 
 def asked(given: argparse.Namespace) -> dict[str, object]:

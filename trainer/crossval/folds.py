@@ -23,7 +23,8 @@ from trainer.data.split import parse_fold
 from trainer.errors import DataError, UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
-from trainer.learn.series import ASKED, doubts, finish, keep_alike, refuse_taught
+from trainer.learn.origin import ASKED, doubts, refuse_taught
+from trainer.learn.series import finish, keep_alike
 from trainer.settings import Settings
 
 LEAK = "the fold that is held out would say when its network is best, and is what the figures are of"
@@ -46,8 +47,6 @@ def crossval(
     if settings.patience:
         raise UserError(f"--patience {settings.patience}: {LEAK}. Leave it out.")
     keep_alike(replace(settings, fold=f"*/{folds}"), folder / ASKED)
-    for doubt in doubts(settings):
-        console.print(doubt, soft_wrap=True, markup=False, highlight=False)
     by_fold: list[list[Assessed]] = []
     runs = {number: folder / f"fold-{number}" for number in range(1, folds + 1)}
     each = {

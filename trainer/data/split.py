@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,11 +47,15 @@ class Part(Derived):
 
 
 def open_data(
-    settings: Settings, run: Path | None = None, classes: Sequence[str] | None = None
+    settings: Settings,
+    run: Path | None = None,
+    classes: Sequence[str] | None = None,
+    taught: Callable[[Frames], Collection[int]] | None = None,
 ) -> tuple[Frames, Frames]:
     """Return the frames that a run learns from and those that it is measured on; the same each time.
 
-    `classes` are those of the run's network, once it has one.
+    `classes` are those of the run's network, once it has one. `taught` says which frames, by index, a network has
+    learnt from that the run begins with: where the set is divided 80 to 20 they teach.
 
     What `split.csv` in the folder `run` says holds, then what `settings.split` says; else the set is divided again, in
     `settings.fold` and the rest where that is given. With `settings.folds` all frames teach. However it is divided,
@@ -80,38 +84,48 @@ def open_data(
         raise DataError(f"--split {settings.split} stands next to --validate; expected one. Leave one.")
     if settings.validate:
         assert isinstance(frames, sources.Joined), "data and more"
-        taught = sum(map(len, frames.sources[: len(settings.data)]))
-        parts = Part(frames, tuple(range(taught))), Part(frames, tuple(range(taught, len(frames))))
+        own = sum(map(len, frames.sources[: len(settings.data)]))
+        parts = Part(frames, tuple(range(own))), Part(frames, tuple(range(own, len(frames))))
         return _as_written(written, *parts)
     if written:
         return read_split(written, frames)
     if settings.split:
         return read_split(Path(settings.split), frames)
-    return divide(frames, settings.seed, near_duplicates(frames), settings.fold)
+    known = taught(frames) if taught and not settings.fold else ()
+    return divide(frames, settings.seed, near_duplicates(frames), settings.fold, known)
 
 
-def divide(source: Frames, seed: int, together: Sequence[Sequence[int]], fold: str | None) -> tuple[Part, Part]:
+def divide(
+    source: Frames, seed: int, together: Sequence[Sequence[int]], fold: str | None, taught: Collection[int] = ()
+) -> tuple[Part, Part]:
     """Divide a set in (train, validation): 80 to 20, or with `fold`, as `2/5`, in the other folds and that one.
 
     Raises:
         DataError: a set too small, or no such fold.
     """
-    return hold_out(source, seed, together, *parse_fold(fold)) if fold else split(source, seed, together)
+    if fold:
+        return hold_out(source, seed, together, *parse_fold(fold))
+    return split(source, seed, together, taught=taught)
 
 
 def split(
-    source: Frames, seed: int, together: Sequence[Sequence[int]] = (), train_share: float = TRAIN_SHARE
+    source: Frames,
+    seed: int,
+    together: Sequence[Sequence[int]] = (),
+    train_share: float = TRAIN_SHARE,
+    taught: Collection[int] = (),
 ) -> tuple[Part, Part]:
     """Divide a set in (train, validation), each stratum alike; the same for the same seed and names.
 
     A stratum is the frames with the same set of defect classes; where the classes are not known before rendering
     (procedural steel), the frames of one coil. A stratum of one goes to train. Groups of indices in `together` stay on
-    one side, in the stratum of all their classes; a stratum's share is then met as nearly as its groups allow.
+    one side, in the stratum of all their classes; a stratum's share is then met as nearly as its groups allow. The
+    indices in `taught`, and what belongs together with them, go to train.
 
     Raises:
         DataError: nothing would be left to validate on.
     """
-    strata = _strata(source, together)
+    strata, known = _strata(source, together), frozenset(taught)
     chance = np.random.default_rng(seed)
     train: list[int] = []
     validation: list[int] = []
@@ -120,9 +134,14 @@ def split(
         total = sum(map(len, members))
         room = min(total - 1, round(total * (1 - train_share)))
         for at in chance.permutation(len(members)):
-            fits = len(members[at]) <= room
+            fits = len(members[at]) <= room and known.isdisjoint(members[at])
             room -= len(members[at]) if fits else 0
             (validation if fits else train).extend(members[at])
+    if not validation and known:
+        raise DataError(
+            f"{counted(len(source), 'frame')}, of which {len(known)} have taught the network to begin with: too few "
+            "others to hold any out; expected 5 or more of a kind that it never saw. Add some, or give --validate."
+        )
     if not validation:
         single = len(source) - sum(map(len, together)) + len(together)
         as_one = f", which count as {single} by near-duplication" if together else ""
@@ -235,6 +254,15 @@ def ambiguous(source: Frames) -> list[str]:
         for name, count in counts.items()
         if count > 1
     ]
+
+
+def training_names(path: Path) -> frozenset[str]:
+    """Return the names of the frames that teach, as a `split.csv` says.
+
+    Raises:
+        DataError: it cannot be read, or has other columns.
+    """
+    return frozenset(row["name"] for _, row in _named_rows(path) if row["part"] == PARTS[0])
 
 
 def read_training(path: Path, source: Frames) -> Part:

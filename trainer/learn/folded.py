@@ -17,7 +17,8 @@ from rich.console import Console
 from trainer.data.split import parse_fold
 from trainer.errors import UserError
 from trainer.learn.checkpoint import Card
-from trainer.learn.series import doubts, finish, refuse_taught
+from trainer.learn.origin import refuse_taught
+from trainer.learn.series import finish
 from trainer.learn.stop import RunStopped
 from trainer.learn.train import AGAIN, NEXT, fit
 from trainer.settings import Settings
@@ -43,8 +44,6 @@ def fit_folded(settings: Settings, run: Path, console: Console, resume: bool = F
         RunStopped: a signal ended it.
     """
     _refuse(settings)
-    for doubt in doubts(settings):
-        console.print(doubt, soft_wrap=True, markup=False, highlight=False)
     card = fit(settings, run, console, resume)
     for number, folder in enumerate(fold_folders(run, card.settings), 1):
         try:

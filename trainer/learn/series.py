@@ -20,8 +20,6 @@ from trainer.settings import Settings
 
 OF_THE_MACHINE = ("workers", "checkpoint_minutes", "compile", "cache_gb")
 """Settings that may differ when a series goes on: they change no figure."""
-ASKED = "crossval.json"
-"""What a cross-validation was asked for, in its folder."""
 
 
 def finish(settings: Settings, run: Path, console: Console) -> None:
@@ -87,41 +85,6 @@ def keep_alike(settings: Settings, path: Path, own: Sequence[str] = ()) -> bool:
     if faults:
         raise DataError(*faults)
     return False
-
-
-def refuse_taught(option: str, origin: str, settings: Settings) -> None:
-    """Raise DataError where the network that an option names has learnt from DATA, of which a part is held out."""
-    if not Path(origin).is_file():
-        return
-    before = checkpoint.load(Path(origin))[0].settings
-    if _places(before.data, before.extra) & _places(settings.data):
-        raise DataError(
-            f"{option} {origin}: has learnt from DATA, so that it knows what is held out; expected a network of other "
-            "data, or the folder of a cross-validation with the same folds"
-        )
-
-
-def _places(*specs: Sequence[str]) -> set[str]:
-    """Return sources of data, each in one spelling, however it was written."""
-    return {str(Path(spec).resolve()) if Path(spec).exists() else spec for given in specs for spec in given}
-
-
-def doubts(settings: Settings) -> list[str]:
-    """Return in words what may make the figures too good: what a network has learnt from and nobody has written down.
-
-    A recipe does not list it, and a checkpoint lists its own run's alone.
-    """
-    found = []
-    for option, origin in (("--start", settings.start), ("--teacher", settings.teacher)):
-        if not origin or (Path(origin) / ASKED).is_file():
-            continue
-        if not Path(origin).is_file():
-            words = "a recipe does not list what it has learnt from. If DATA is among it, every figure is too good: "
-            found.append(f"{option} {origin}: {words}read trained_on in its recipe.toml.")
-        elif begun := checkpoint.load(Path(origin))[0].settings.start:
-            words = f"its own run began with {begun}. If that has learnt from DATA, every figure is too good."
-            found.append(f"{option} {origin}: {words}")
-    return found
 
 
 def _plain(settings: Settings) -> dict[str, object]:

@@ -25,6 +25,7 @@ from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.crops import Crops, CropSettings
 from trainer.learn.network import TrainingNetwork
+from trainer.learn.origin import keep_teaching, refuse_measured
 from trainer.learn.parallel import Ranks
 from trainer.learn.taught import build_taught, load_taught, read_taught, say_kept
 from trainer.learn.unet import UNet, load_encoder
@@ -69,7 +70,9 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     classes = last[0].class_names if last else None
     ranks.share(settings.batch)
     if ranks.first:
-        parts = open_data(settings, run if last else None, classes)
+        parts = open_data(settings, run if last else None, classes, keep_teaching(settings, console))
+        if not last and (settings.fold or settings.folds or settings.split or settings.validate):
+            refuse_measured(settings, parts[0] if settings.folds else parts[1])
         check_labels(*parts)
         if not last:
             write_split(run / "split.csv", *parts)

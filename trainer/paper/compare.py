@@ -24,6 +24,7 @@ from trainer.errors import UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
+from trainer.learn.origin import keep_teaching
 from trainer.learn.series import finish, keep_alike
 from trainer.metrics import CONVENTIONS
 from trainer.paper import table
@@ -46,7 +47,7 @@ def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: 
     """
     if keep_alike(settings, folder / "compare.json", own=("encoder",)):
         (folder / "split.csv").unlink(missing_ok=True)  # of data that were asked for before
-    settings = share_split(settings, folder / "split.csv")
+    settings = share_split(settings, folder / "split.csv", console)
     for encoder in encoders:
         finish(replace(settings, encoder=encoder), folder / encoder, console)
     write_tables(*measure([folder / encoder for encoder in encoders]), folder, console)
@@ -62,12 +63,12 @@ def write_tables(rows: Sequence[EncoderFigures], basis: ComparisonBasis, folder:
     console.print(f"{folder / 'table.md'}, {folder / 'table.csv'}")
 
 
-def share_split(settings: Settings, path: Path) -> Settings:
+def share_split(settings: Settings, path: Path, console: Console) -> Settings:
     """Return settings that follow the comparison's own split, made and written where there is none yet."""
     if settings.validate:
         return settings
     if not path.is_file():
-        write_split(path, *open_data(settings))
+        write_split(path, *open_data(settings, taught=keep_teaching(settings, console)))
     return replace(settings, split=str(path), fold=None)
 
 

@@ -18,7 +18,8 @@ from trainer.crossval.folds import crossval, without_patience
 from trainer.crossval.pooled import near_dice, pool
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
-from trainer.learn.series import ASKED, doubts, is_finished, refuse_taught
+from trainer.learn.origin import ASKED, doubts, refuse_taught
+from trainer.learn.series import is_finished
 from trainer.metrics import Scores
 from trainer.settings import Settings
 
@@ -168,9 +169,13 @@ def write_checkpoint(path: Path, **changes: object) -> str:
 
 
 def test_what_nobody_wrote_down_is_doubted(tmp_path: Path) -> None:
-    """A recipe may have learnt from what is held out, and so may what a run began with; other folds are looked into."""
+    """A recipe may have learnt from what is held out, and so may what a run began with; other folds are looked into.
+
+    So are checkpoints next to the split.csv of their run, and what those began with; away from it one is doubted.
+    """
     (tmp_path / "folds").mkdir()
     (tmp_path / "folds" / ASKED).touch()
+    (tmp_path / "split.csv").write_text("name,part\n")
     last = write_checkpoint(tmp_path / "last.pt")
     asked = Settings(data=("other",), start="steel-fast", teacher=last)
     assert [doubt.split(":")[0] for doubt in doubts(asked)] == ["--start steel-fast"]
@@ -178,6 +183,12 @@ def test_what_nobody_wrote_down_is_doubted(tmp_path: Path) -> None:
     later = write_checkpoint(tmp_path / "later.pt", start="steel-fast")
     (doubt,) = doubts(Settings(data=("other",), start=later))
     assert doubt.startswith(f"--start {later}: its own run began with steel-fast.")
+    latest = write_checkpoint(tmp_path / "latest.pt", start=later)
+    assert doubts(Settings(data=("other",), start=latest)) == [doubt.replace(later, latest)]
+    (tmp_path / "split.csv").unlink()
+    (alone,) = doubts(Settings(data=("other",), start=last))
+    assert alone.startswith(f"--start {last}: no split.csv stands next to {last}")
+    assert doubts(Settings(data=("other",), start="steel-r43")) == [], "it is no recipe, and is refused"
 
 
 @pytest.mark.parametrize("spelling", ["steel", "steel/", "./steel", "{}/steel", "more/../steel"])
@@ -193,3 +204,6 @@ def test_a_network_of_the_same_data_is_refused_however_that_is_spelt(
     with pytest.raises(DataError, match="has learnt from DATA"):
         refuse_taught("--start", last, Settings(data=(spelling.format(tmp_path),)))
     refuse_taught("--start", last, Settings(data=("more",)))
+    later = write_checkpoint(tmp_path / "later.pt", data=("more",), start=last)
+    with pytest.raises(DataError, match=r"later.pt: has learnt from DATA"):
+        refuse_taught("--start", later, Settings(data=(spelling.format(tmp_path),)))

@@ -104,6 +104,21 @@ def test_a_written_split_is_followed(tmp_path: Path) -> None:
     assert read_split(tmp_path / "split.csv", source) == parts != split(source, 0)
 
 
+@given(SETS, st.integers(0, 9), st.randoms(), st.sets(st.integers(0, 79)))
+def test_what_a_network_was_taught_is_never_held_out_from_it(
+    classes: list[frozenset[int]], seed: int, chance: random.Random, taught: set[int]
+) -> None:
+    """Nor what shows the same steel; the others are, and where there are none that is refused with what to do."""
+    source, groups = grouped(classes, chance)
+    taught &= set(range(10, len(source)))  # ten sound frames are new
+    known = {index for group in groups if taught & set(group) for index in group} | taught
+    train, validation = split(source, seed, groups, taught=taught)
+    assert not known & set(validation.indices) and not across(train, validation, groups)
+    assert sorted(train.indices + validation.indices) == list(range(len(source)))
+    with pytest.raises(DataError, match="too few others to hold any out; expected 5 or more of a kind that it never"):
+        split(source, seed, groups, taught=range(len(source)))
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -1,8 +1,10 @@
 """What a network that begins from a recipe computes, compared with the recipe."""
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,10 +13,13 @@ from rich.console import Console
 from inspector import recipe
 from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import draw_frame, tiny_settings
+from trainer.__main__ import main
 from trainer.data import sources
-from trainer.errors import UserError
+from trainer.data.split import write_split
+from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
+from trainer.learn.origin import find_taught
 from trainer.learn.parallel import Ranks
 from trainer.learn.start import begin, open_teacher, start
 from trainer.learn.taught import build_taught, load_taught, read_taught, say_kept
@@ -140,3 +145,90 @@ def test_a_checkpoint_knows_its_classes(run: tuple[Path, Card]) -> None:
     """The names travel with the weights."""
     card, weights, _ = checkpoint.load(run[0] / "best.pt")
     assert len(card.class_names) + 1 == len(weights["head.bias"])
+
+
+def names_of(run: Path, part: str) -> set[str]:
+    """Return the frames of a part of a run's split."""
+    with (run / "split.csv").open(newline="") as file:
+        return {row["name"] for row in csv.DictReader(file) if row["part"] == part}
+
+
+@pytest.mark.parametrize("words", ["start best.pt", "start recipe", "start later/best.pt", "teacher best.pt"])
+def test_a_run_is_not_measured_on_what_its_network_was_taught(
+    run: tuple[Path, Card], recipes: dict[str, Path], mask_folder: Path, tmp_path: Path, words: str
+) -> None:
+    """Another seed would hold out others of the same frames; it may be a recipe in its run, or what that began with."""
+    (option, origin), before = words.split(), tmp_path / "before"
+    (before / "later").mkdir(parents=True)
+    for name in ("best.pt", "split.csv"):
+        (before / name).symlink_to(run[0] / name)
+    (before / "recipe").symlink_to(recipes["fp32"])
+    card, weights, _ = checkpoint.load(run[0] / "best.pt")
+    card = replace(card, settings=replace(card.settings, data=("sheet:1:4",), start=str(before / "best.pt")))
+    checkpoint.save(before / "later" / "best.pt", card, weights)
+    write_split(before / "later" / "split.csv", sources.frames(["sheet:1:4"]), sources.frames(["sheet:2:4"]))
+    settings = tiny_settings(mask_folder, seed=1, **{option: str(before / origin)})
+    begun = start(settings, tmp_path / "run", Console(quiet=True), Ranks(), resume=False)
+    measured = {begun.validation.name(index) for index in range(len(begun.validation))}
+    assert measured == names_of(run[0], "validation")
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("fold 2/5", "Begin with a network of other data, or with a cross-validation of the very same frames"),
+        ("folds 2", "Begin with a network of other data"),
+        ("validate {data}", "Give other frames to --validate"),
+        ("split {tmp}/split.csv", r"Move them to train in .*split.csv, or leave --split out: then they teach"),
+    ],
+)
+def test_frames_that_a_network_was_taught_are_refused_where_they_would_measure_it(
+    run: tuple[Path, Card], mask_folder: Path, tmp_path: Path, asked: str, says: str
+) -> None:
+    """Whoever asks for just these is shown how many they are, one of them, and what to do; nothing is left behind."""
+    text = (run[0] / "split.csv").read_text()
+    (tmp_path / "split.csv").write_text(
+        text.replace("validation", "X").replace("train", "validation").replace("X", "train")
+    )
+    option, value = asked.format(data=mask_folder, tmp=tmp_path).split()
+    data = ("sheet:1:4",) if option == "validate" else (str(mask_folder),)
+    given = {option: (value,) if option == "validate" else int(value) if option == "folds" else value}
+    settings = tiny_settings(mask_folder, data=data, start=str(run[0] / "best.pt"), **given)
+    with pytest.raises(DataError, match=rf"has learnt from \d+ frames to be measured on, as .*/\d+; expected .*{says}"):
+        start(settings, tmp_path / "run", QUIET, Ranks(), resume=False)
+    assert not (tmp_path / "run" / "split.csv").exists()
+
+
+def test_a_frame_is_known_by_its_file_or_its_bytes(run: tuple[Path, Card], mask_folder: Path, tmp_path: Path) -> None:
+    """A copy under another name is the same frame; another mill's of one name is not, where files can be compared."""
+    settings = tiny_settings(mask_folder, start=str(run[0] / "best.pt"))
+    copies, others = tmp_path / "copies", tmp_path / mask_folder.name
+    for folder in (copies, others):
+        for part in ("images", "masks"):
+            (folder / part).mkdir(parents=True)
+            for path in (mask_folder / part).iterdir():
+                (folder / part / path.name).write_bytes(path.read_bytes())
+                if folder == others and part == "images":
+                    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+                    assert pixels is not None
+                    cv2.imwrite(str(folder / part / path.name), pixels // 2)
+    taught = len(names_of(run[0], "train"))
+    assert len(find_taught(settings, sources.frames([str(copies)]))) == taught
+    assert not find_taught(settings, sources.frames([str(others)]))
+    card, weights, _ = checkpoint.load(run[0] / "best.pt")
+    gone = replace(card, settings=replace(card.settings, data=(str(tmp_path / "gone"),)))
+    checkpoint.save(tmp_path / "best.pt", gone, weights)
+    (tmp_path / "split.csv").write_bytes((run[0] / "split.csv").read_bytes())
+    asked = replace(settings, start=str(tmp_path / "best.pt"))
+    assert len(find_taught(asked, sources.frames([str(others)]))) == taught
+
+
+def test_what_nobody_wrote_down_is_doubted_before_a_run(
+    mask_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once; then it ends, for the data has fewer frames."""
+    asked = ["fit", str(mask_folder), "--start", "steel-fast", "--learn-from", "99", "--out", str(tmp_path / "run")]
+    assert main(asked) == 2
+    printed = capsys.readouterr()
+    assert printed.out.count("--start steel-fast: a recipe does not list what it has learnt from") == 1
+    assert "--learn-from 99" in printed.err

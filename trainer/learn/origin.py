@@ -1,0 +1,186 @@
+"""What a network that a run begins with, or is taught by, has learnt from itself, as far as that is written down.
+
+A frame that it was taught and that the run is measured on makes every figure too good. A run's `split.csv` lists what
+its network was taught; what that one began with is looked into as well. Recipes list nothing: of those it is doubted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from inspector import recipe
+from inspector.errors import RecipeError
+from inspector.records.recipe import Window
+from inspector.words import counted
+from trainer.data import sources
+from trainer.data.samples import Frames
+from trainer.data.shared import shared
+from trainer.data.split import Part, training_names
+from trainer.errors import DataError, UserError
+from trainer.learn import checkpoint
+from trainer.learn.checkpoint import Card
+from trainer.settings import Settings
+
+ASKED = "crossval.json"
+"""What a cross-validation was asked for, in its folder."""
+SPLIT = "split.csv"
+"""Which frame taught a run's network, in its folder."""
+
+
+def find_taught(settings: Settings, frames: Frames) -> dict[int, str]:
+    """Return which frames, by index, one of a run's networks has learnt from, and which: as `--start a/best.pt`.
+
+    Raises:
+        UserError: what an option names is a file and no checkpoint.
+    """
+    found: dict[int, str] = {}
+    for option, origin in _named(settings):
+        for path, card in _line(origin):
+            for index in _taught_by(path, card, frames):
+                found.setdefault(index, f"{option} {origin}")
+    return found
+
+
+def keep_teaching(settings: Settings, console: Console) -> Callable[[Frames], dict[int, str]]:
+    """Return `find_taught` for a division that leaves such frames where they teach; it says how many they are."""
+
+    def find(frames: Frames) -> dict[int, str]:
+        found = find_taught(settings, frames)
+        if found:
+            words = f"{counted(len(found), 'frame')} that {' and '.join(dict.fromkeys(found.values()))} has learnt from"
+            console.print(f"{words}: none of them is measured on", soft_wrap=True, markup=False, highlight=False)
+        return found
+
+    return find
+
+
+def refuse_measured(settings: Settings, measured: Frames) -> None:
+    """Raise DataError where a run would be measured on frames that one of its networks has learnt from."""
+    found = find_taught(settings, measured)
+    if not found:
+        return
+    if settings.fold or settings.folds:
+        way = "Begin with a network of other data, or with a cross-validation of the very same frames."
+    elif settings.split:
+        way = f"Move them to train in {settings.split}, or leave --split out: then they teach."
+    else:
+        way = "Give other frames to --validate, or leave it out: then others of DATA are measured on."
+    first, origin = next(iter(found.items()))
+    raise DataError(
+        f"{origin}: has learnt from {counted(len(found), 'frame')} to be measured on, as {measured.name(first)}; "
+        f"expected frames that it never saw. {way}"
+    )
+
+
+def refuse_taught(option: str, origin: str, settings: Settings) -> None:
+    """Raise DataError where the network that an option names has learnt from DATA, of which a part is held out."""
+    for _, card in _line(origin):
+        if _places(card.settings.data, card.settings.extra) & _places(settings.data):
+            raise DataError(
+                f"{option} {origin}: has learnt from DATA, so that it knows what is held out; expected a network of "
+                "other data, or the folder of a cross-validation with the same folds"
+            )
+
+
+def doubts(settings: Settings) -> list[str]:
+    """Return in words what may make the figures too good: what a network has learnt from and nobody has written down.
+
+    A recipe does not list it, nor does a checkpoint away from its run.
+    """
+    found = []
+    for option, origin in _named(settings):
+        if (Path(origin) / ASKED).is_file():
+            continue
+        if not _checkpoint_of(origin) and _is_recipe(origin):
+            words = "a recipe does not list what it has learnt from. If DATA is among it, every figure is too good: "
+            found.append(f"{option} {origin}: {words}read trained_on in its recipe.toml.")
+        for path, card in _line(origin):
+            for how, before in _named(card.settings):
+                if not _checkpoint_of(before):
+                    words = f"its own run {'began with' if how == '--start' else 'was taught by'} {before}"
+                    found.append(f"{option} {origin}: {words}. If that has learnt from DATA, every figure is too good.")
+            if not (path.parent / SPLIT).is_file():
+                words = f"no {SPLIT} stands next to {path} and lists what it has learnt from"
+                found.append(f"{option} {origin}: {words}. If DATA is among it, every figure is too good.")
+    return found
+
+
+def _named(settings: Settings) -> list[tuple[str, str]]:
+    """Return the options that name a network, each with what it names."""
+    return [
+        (option, origin) for option, origin in (("--start", settings.start), ("--teacher", settings.teacher)) if origin
+    ]
+
+
+def _checkpoint_of(origin: str) -> Path | None:
+    """Return the checkpoint of what an option names: the file itself, or that of the run that a recipe lies in."""
+    path = Path(origin)
+    if path.is_file():
+        return path
+    best = path.parent / "best.pt"
+    return best if (path / "recipe.toml").is_file() and best.is_file() else None
+
+
+def _is_recipe(origin: str) -> bool:
+    """Return whether an option names a recipe, of which there may be none of that name: then it is refused."""
+    try:
+        recipe.find(origin, Path())
+    except RecipeError:
+        return False
+    return True
+
+
+def _line(origin: str) -> Iterator[tuple[Path, Card]]:
+    """Yield the checkpoint that is named, then those that it began with or was taught by, as far as they are there."""
+    waiting, seen = [origin], set[Path]()
+    while waiting:
+        path = _checkpoint_of(waiting.pop(0))
+        if path is None or path.resolve() in seen:
+            continue
+        try:
+            card = checkpoint.load(path)[0]
+        except UserError:
+            if not seen:
+                raise
+            continue
+        seen.add(path.resolve())
+        yield path, card
+        waiting += [before for _, before in _named(card.settings)]
+
+
+def _taught_by(path: Path, card: Card, frames: Frames) -> list[int]:
+    """Return which frames the run of a checkpoint was taught; none where it has no split.csv, which is doubted.
+
+    Where its DATA is gone, frames of the same name are taken for the same.
+    """
+    split, asked = path.parent / SPLIT, card.settings
+    if not split.is_file():
+        return []
+    names = training_names(split)
+    found: set[int] = set()
+    for spec in asked.data:
+        try:
+            own = _open(spec, asked)
+        except DataError:
+            found.update(index for index in range(len(frames)) if frames.name(index) in names)
+        else:
+            taught = Part(own, tuple(index for index in range(len(own)) if own.name(index) in names))
+            found.update(shared(frames, taught))
+    for spec in asked.extra:
+        with suppress(DataError):
+            found.update(shared(frames, _open(spec, asked)))
+    return sorted(found)
+
+
+def _open(spec: str, asked: Settings) -> Frames:
+    window = Window(*asked.window) if asked.window else None
+    return sources.frames([spec], asked.only, window=window, size=asked.size)
+
+
+def _places(*specs: Sequence[str]) -> set[str]:
+    """Return sources of data, each in one spelling, however it was written."""
+    return {str(Path(spec).resolve()) if Path(spec).exists() else spec for given in specs for spec in given}
