@@ -17,7 +17,7 @@ from trainer.data.census import Census, find_oddities, take_census
 from trainer.data.duplicates import near_duplicates
 from trainer.data.samples import Frames
 from trainer.data.sizes import line_size
-from trainer.data.split import Part, across, ambiguous, divide, read_split, write_split
+from trainer.data.split import KEPT, Part, across, ambiguous, divide, keep_split, read_split
 from trainer.errors import DataError
 
 LABEL = 16
@@ -183,8 +183,9 @@ def _check_split(wanted: Wanted, readable: Part, copies: Sequence[tuple[int, ...
     for group in leaks[:NAMED]:
         say(f"{'':16}{', '.join(readable.name(index) for index in group[:NAMED])}{_rest(group)}")
     if not wanted.split:
-        write_split(wanted.out / "split.csv", train, validation)
         path = wanted.out / "split.csv"
+        if kept := keep_split(path, train, validation):
+            say(KEPT.format(path, kept))
         say(f"{'split written':16}{path}; use it with: fit --split {shlex.quote(str(path))}")
     return []
 

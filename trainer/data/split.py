@@ -6,6 +6,7 @@ import csv
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +20,14 @@ from trainer.data.rows import read_rows
 from trainer.data.samples import Derived, Frames
 from trainer.data.sizes import check_sizes
 from trainer.errors import DataError
-from trainer.files import replace_file
+from trainer.files import refuse_foreign, replace_file
 from trainer.settings import Settings
 
 TRAIN_SHARE = 0.8  # the paper's 80:20
 PARTS = ("train", "validation")
+HEAD = b"name,part,classes"
+"""How a split that we write begins."""
+KEPT = "warning: another {} stood there: it is kept as {}"
 
 
 @dataclass(frozen=True)
@@ -284,7 +288,7 @@ def read_split(path: Path, source: Frames) -> tuple[Part, Part]:
     return _read(path, source, needed=PARTS)
 
 
-def _as_written(path: Path | None, train: Part, validation: Part) -> tuple[Part, Part]:
+def _as_written(path: Path | None, train: Frames, validation: Frames) -> tuple[Frames, Frames]:
     """Return both parts; raise DataError where a `split.csv` has other frames in one, for nobody asked for those."""
     if path:
         rows = Counter((row["name"], row["part"]) for _, row in _named_rows(path))
@@ -351,6 +355,26 @@ def _differences(path: Path, new: Sequence[str], gone: Sequence[str]) -> list[st
     return faults
 
 
+def keep_split(path: Path, train: Frames, validation: Frames) -> Path | None:
+    """Write a split; return where another that stood there is kept, for somebody may have made it by hand.
+
+    One that divides the same frames alike is left as it is.
+    """
+    if not path.is_file():
+        write_split(path, train, validation)
+        return None
+    with suppress(DataError):
+        _as_written(path, train, validation)
+        return None
+    refuse_foreign(path, HEAD)
+    number = 1
+    while (before := path.with_name(f"{path.stem}-before-{number}{path.suffix}")).exists():
+        number += 1
+    path.rename(before)
+    write_split(path, train, validation)
+    return before
+
+
 def write_split(path: Path, train: Frames, validation: Frames) -> None:
     """Write `name,part,classes` of every frame: what a run learned from, and what it was measured on."""
     lines = []
@@ -359,7 +383,7 @@ def write_split(path: Path, train: Frames, validation: Frames) -> None:
             classes = members.classes(index)
             lines.append((members.name(index), part, "?" if classes is None else "+".join(map(str, sorted(classes)))))
     with (
-        replace_file(path, b"name,part,classes") as temporary,
+        replace_file(path, HEAD) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file)

@@ -19,7 +19,7 @@ from trainer.data.census import check_labels, find_overlaps, say_overlaps
 from trainer.data.extra import open_extra
 from trainer.data.samples import Frames
 from trainer.data.shapes import Shapes, read_shapes
-from trainer.data.split import few_of, open_data, write_split
+from trainer.data.split import KEPT, few_of, keep_split, open_data
 from trainer.errors import UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
@@ -33,6 +33,8 @@ from trainer.settings import MAY_CHANGE, STRIDE_PX, Settings
 
 SURVEY_FRAMES = 64
 SURVEY_CROPS, SURVEY_BATCH = 32, 8
+Last = tuple[Card, dict[str, Tensor], dict[str, object]]
+"""A run's last checkpoint: card, weights and training state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,35 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     settings = last[0].settings if last else settings
     classes = last[0].class_names if last else None
     ranks.share(settings.batch)
-    if ranks.first:
-        parts = open_data(settings, run if last else None, classes, keep_teaching(settings, console))
-        if not last and (settings.fold or settings.folds or settings.split or settings.validate):
-            refuse_measured(settings, parts[0] if settings.folds else parts[1])
-        check_labels(*parts)
-        if not last:
-            write_split(run / "split.csv", *parts)
-    ranks.wait()  # the others need not look for near-duplicates again
-    train, validation = parts if ranks.first else open_data(settings, run, classes)
+    if not ranks.first:
+        ranks.wait()  # it need not look for near-duplicates again
+        return _begin_on(open_data(settings, run, classes), settings, last, console, ranks)
+    parts = open_data(settings, run if last else None, classes, keep_teaching(settings, console))
+    if not last and (settings.fold or settings.folds or settings.split or settings.validate):
+        refuse_measured(settings, parts[0] if settings.folds else parts[1])
+    check_labels(*parts)
+    split = run / "split.csv"
+    was_there = split.is_file()
+    kept = None if last else keep_split(split, *parts)
+    ranks.wait()
+    try:
+        begun = _begin_on(parts, settings, last, console, ranks)
+    except UserError:  # nothing is left of a run that is refused
+        if kept:
+            kept.replace(split)
+        elif not was_there:
+            split.unlink(missing_ok=True)
+        raise
+    if kept:
+        console.print(KEPT.format(split, kept), soft_wrap=True, markup=False, highlight=False)
+    return begun
+
+
+def _begin_on(
+    parts: tuple[Frames, Frames], settings: Settings, last: Last | None, console: Console, ranks: Ranks
+) -> Begun:
+    """Make the network for data that is divided, and say what is learnt from and what lacks."""
+    train, validation = parts
     if settings.learn_from:
         train = few_of(train, settings.learn_from, settings.seed)
     extra = open_extra(settings, train, validation)
@@ -93,24 +115,18 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     sources.build_coils(validation)
     gaps = find_gaps(train, validation)
     warn_of(gaps, train.class_names, console)
+    shapes = open_shapes(settings, train)
     if last:
-        shapes = open_shapes(settings, train)
         card, weights, training = last
         network = TrainingNetwork(checkpoint.build(card), settings, ranks, open_teacher(card, train))
         network.restore(training, weights, card.step)
     else:
-        try:
-            shapes = open_shapes(settings, train)
-            card, unet = begin(settings, train, partial(console.print, soft_wrap=True))
-            network = TrainingNetwork(unet, settings, ranks, open_teacher(card, train))
-        except UserError:  # nothing is left of a run that is refused
-            if ranks.first:
-                (run / "split.csv").unlink(missing_ok=True)
-            raise
+        card, unet = begin(settings, train, partial(console.print, soft_wrap=True))
+        network = TrainingNetwork(unet, settings, ranks, open_teacher(card, train))
     return Begun(card, network, train, extra, shapes, validation, gaps, ranks)
 
 
-def load_last(run: Path, settings: Settings, resume: bool) -> tuple[Card, dict[str, Tensor], dict[str, object]] | None:
+def load_last(run: Path, settings: Settings, resume: bool) -> Last | None:
     """Return the run's last checkpoint where one is to be resumed, with what `settings` has of MAY_CHANGE.
 
     Raises:

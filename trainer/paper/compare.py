@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from trainer.data.split import open_data, write_split
+from trainer.data.split import KEPT, keep_split, open_data
 from trainer.errors import UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
@@ -45,9 +45,8 @@ def compare(settings: Settings, encoders: Sequence[str], folder: Path, console: 
         DataError: data that cannot be used, or a folder that holds a comparison of something else.
         UserError: as `trainer.learn.train.fit`.
     """
-    if keep_alike(settings, folder / "compare.json", own=("encoder",)):
-        (folder / "split.csv").unlink(missing_ok=True)  # of data that were asked for before
-    settings = share_split(settings, folder / "split.csv", console)
+    is_new = keep_alike(settings, folder / "compare.json", own=("encoder",))
+    settings = share_split(settings, folder / "split.csv", console, is_new=is_new)
     for encoder in encoders:
         finish(replace(settings, encoder=encoder), folder / encoder, console)
     write_tables(*measure([folder / encoder for encoder in encoders]), folder, console)
@@ -63,12 +62,14 @@ def write_tables(rows: Sequence[EncoderFigures], basis: ComparisonBasis, folder:
     console.print(f"{folder / 'table.md'}, {folder / 'table.csv'}")
 
 
-def share_split(settings: Settings, path: Path, console: Console) -> Settings:
-    """Return settings that follow the comparison's own split, made and written where there is none yet."""
+def share_split(settings: Settings, path: Path, console: Console, *, is_new: bool) -> Settings:
+    """Return settings that follow the comparison's own split, written where there is none or no run has begun."""
     if settings.validate:
         return settings
-    if not path.is_file():
-        write_split(path, *open_data(settings, taught=keep_teaching(settings, console)))
+    if is_new or not path.is_file():
+        parts = open_data(settings, taught=keep_teaching(settings, console))
+        if kept := keep_split(path, *parts):
+            console.print(KEPT.format(path, kept), soft_wrap=True, markup=False, highlight=False)
     return replace(settings, split=str(path), fold=None)
 
 

@@ -56,6 +56,20 @@ def test_twins_stay_together_and_the_split_is_the_one_that_fit_makes(twins: Path
         assert len(train) + len(validation) == 50
 
 
+def test_a_split_that_somebody_changed_is_kept(twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another check into the same folder puts it aside, and says so; its own split it leaves as it is."""
+    command = ["check", str(twins), "--out", str(tmp_path)]
+    assert main(command) == 0
+    path = tmp_path / "split.csv"
+    path.write_text(by_hand := path.read_text().replace(",train,", ",validation,", 3))
+    capsys.readouterr()
+    for _ in range(2):
+        assert main(command) == 0
+    assert (tmp_path / "split-before-1.csv").read_text() == by_hand != path.read_text()
+    kept = f"warning: another {path} stood there: it is kept as {tmp_path / 'split-before-1.csv'}"
+    assert capsys.readouterr().out.count(kept) == 1
+
+
 def test_a_split_that_parts_twins_is_reported(twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Somebody else's split is checked and left as it is."""
     names = sorted(path.stem for path in (twins / "images").iterdir())

@@ -15,9 +15,12 @@ from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
+from trainer.data.split import Part, open_data, write_split
 from trainer.errors import OutOfMemory
 from trainer.learn import checkpoint, memory
 from trainer.learn.logbook import read_metrics
+from trainer.learn.parallel import Ranks
+from trainer.learn.start import start
 from trainer.learn.train import fit
 
 QUIET = Console(quiet=True)
@@ -185,3 +188,42 @@ def test_a_resumed_run_keeps_what_it_began_with(
     assert main(["fit", str(mask_folder), "--resume", "--out", str(run[0]), "--batch", "4"]) == 0
     assert (run[0] / "curves.png").is_file()
     assert main(["fit", "--resume", "--out", str(run[0]), "--workers", "1"]) == 0
+
+
+def by_hand(mask_folder: Path, run: Path) -> str:
+    """Divide the frames as nobody else would, into a run's folder to come; return what stands there."""
+    train, _ = open_data(tiny_settings(mask_folder, validate=("sheet:1:1",)))
+    write_split(run / "split.csv", train, Part(train, ()))
+    text = (run / "split.csv").read_text().replace(",train,", ",validation,", 20)
+    (run / "split.csv").write_text(text)
+    return text
+
+
+@pytest.mark.parametrize("options", [["--split", "{}"], []])
+@pytest.mark.parametrize("wrong", [["--start", "steel-r43"], ["--learn-from", "99"]])
+def test_a_refused_run_leaves_a_split_as_it_was(
+    mask_folder: Path, tmp_path: Path, options: list[str], wrong: list[str]
+) -> None:
+    """Followed or not it may be made by hand; where there was none, none is left."""
+    for text, words in (
+        (by_hand(mask_folder, tmp_path), [word.format(tmp_path / "split.csv") for word in options]),
+        ("", []),
+    ):
+        assert main(["fit", str(mask_folder), *wrong, *words, "--out", str(tmp_path)]) == 2
+        assert [path.read_text() for path in tmp_path.iterdir()] == [text] * bool(text)
+        for path in tmp_path.iterdir():
+            path.unlink()
+
+
+def test_another_split_in_a_new_runs_folder_is_kept(
+    mask_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under a name that is free, which is printed; one that divides alike stays where it is."""
+    text = by_hand(mask_folder, tmp_path)
+    (tmp_path / "split-before-1.csv").touch()
+    console = Console(width=400)
+    start(tiny_settings(mask_folder), tmp_path, console, Ranks(), resume=False)
+    assert (tmp_path / "split-before-2.csv").read_text() == text != (tmp_path / "split.csv").read_text()
+    assert f"stood there: it is kept as {tmp_path / 'split-before-2.csv'}" in capsys.readouterr().out
+    start(tiny_settings(mask_folder), tmp_path, console, Ranks(), resume=False)
+    assert len(list(tmp_path.iterdir())) == 3 and "kept" not in capsys.readouterr().out

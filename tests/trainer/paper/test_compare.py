@@ -13,6 +13,7 @@ from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
+from trainer.data.split import open_data, write_split
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.series import is_finished, keep_alike
@@ -106,6 +107,20 @@ def test_a_comparison_goes_on_only_as_it_began(mask_folder: Path, tmp_path: Path
     path.write_text("{")
     with pytest.raises(DataError, match=r"compare.json: is damaged"):
         keep_alike(tiny_settings(mask_folder), path)
+
+
+@pytest.mark.parametrize("options", [["--split", "{}"], []])
+def test_a_comparison_follows_or_keeps_a_split_that_is_there(
+    mask_folder: Path, tmp_path: Path, options: list[str]
+) -> None:
+    """It may be made by hand; then it ends, for there are no such weights."""
+    path = tmp_path / "split.csv"
+    write_split(path, *open_data(tiny_settings(mask_folder, seed=4)))
+    text = path.read_text()
+    words = [*(word.format(path) for word in options), "--weights", str(tmp_path / "none.pt")]
+    assert main(["compare", str(mask_folder), *words, "--out", str(tmp_path)]) == 2
+    kept = path if options else tmp_path / "split-before-1.csv"
+    assert kept.read_text() == text and (options or path.read_text() != text)
 
 
 @pytest.mark.long
