@@ -66,7 +66,8 @@ def keep_alike(settings: Settings, path: Path, own: Sequence[str] = ()) -> bool:
         DataError: the folder's runs were asked for otherwise.
     """
     asked = {name: value for name, value in _plain(settings).items() if name not in (*OF_THE_MACHINE, *own)}
-    if not path.is_file() or not any(path.parent.rglob("last.pt")):
+    begun = (kept for name in ("last.pt", "best.pt") for kept in path.parent.rglob(name))
+    if not path.is_file() or not any(begun):
         with replace_file(path) as temporary:
             temporary.write_text(json.dumps(asked, indent=1))
         return True

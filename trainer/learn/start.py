@@ -135,6 +135,11 @@ def load_last(run: Path, settings: Settings, resume: bool) -> Last | None:
     if not resume:
         if (run / "last.pt").exists():
             raise UserError(f"{run}: holds a run already; go on with it by --resume, or give another --out")
+        if (run / "best.pt").exists():
+            raise UserError(
+                f"{run}: holds a run already, whose last.pt is gone: its best.pt can be exported, not resumed; "
+                "expected a folder without one. Give another --out, or move best.pt away."
+            )
         return None
     card, weights, training = checkpoint.load(run / "last.pt")
     if training is None:

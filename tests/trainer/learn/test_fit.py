@@ -146,6 +146,19 @@ def test_a_run_is_never_overwritten(run: tuple[Path, Card], mask_folder: Path) -
         fit(tiny_settings(mask_folder), run[0], QUIET)
 
 
+def test_a_run_without_its_last_checkpoint_is_never_overwritten(
+    run: tuple[Path, Card], mask_folder: Path, tmp_path: Path
+) -> None:
+    """Removed to save room, it leaves one that can be exported: network, split and figures stay as they are."""
+    for name in ("best.pt", "split.csv", "metrics.jsonl"):
+        (tmp_path / name).write_bytes((run[0] / name).read_bytes())
+    for changes in ({}, {"seed": 1}, {"start": "steel-r43"}):
+        with pytest.raises(UserError, match=r"whose last.pt is gone: its best.pt can be exported, not resumed"):
+            fit(tiny_settings(mask_folder, **changes), tmp_path, QUIET)
+    assert {path.name for path in tmp_path.iterdir()} == {"best.pt", "split.csv", "metrics.jsonl"}
+    assert (tmp_path / "split.csv").read_bytes() == (run[0] / "split.csv").read_bytes()
+
+
 def test_a_loss_that_is_no_number_ends_the_run(mask_folder: Path, tmp_path: Path) -> None:
     """A learning rate beyond all reason is reported with the step and what to change."""
     settings = tiny_settings(mask_folder, lr=1e30, epoch_crops=4000, epochs=1)

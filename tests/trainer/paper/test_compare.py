@@ -94,13 +94,14 @@ def test_encoders_are_cross_validated(mask_folder: Path, tmp_path: Path) -> None
     assert main([*command, "--fold", "1/2"]) == 2
 
 
-def test_a_comparison_goes_on_only_as_it_began(mask_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["last.pt", "best.pt"])  # the former may be removed to save room
+def test_a_comparison_goes_on_only_as_it_began(mask_folder: Path, tmp_path: Path, name: str) -> None:
     """Encoders trained otherwise than the first would not be comparable; what is another machine's may differ."""
     path = tmp_path / "compare.json"
     assert keep_alike(tiny_settings(mask_folder, epochs=7), path)
     assert keep_alike(tiny_settings(mask_folder), path), "no run has begun: what was asked for binds nobody"
     (tmp_path / "resnet18").mkdir()
-    (tmp_path / "resnet18" / "last.pt").touch()
+    (tmp_path / "resnet18" / name).touch()
     keep_alike(tiny_settings(mask_folder, workers=3, encoder="resnet50"), path, own=("encoder",))
     with pytest.raises(DataError, match=r"compare.json: epochs was 2, now it is 3; expected the same for every run"):
         keep_alike(tiny_settings(mask_folder, epochs=3), path)
