@@ -51,12 +51,12 @@ def stain(seed: int) -> tuple[Bytes2D, Bytes2D]:
     return draw(seed, -90.0, 60.0)
 
 
-def write_set(folder: Path) -> Path:
-    """Frames with pits and bright scale, none with a stain: what the first network learns from."""
+def write_set(folder: Path, first: int = 0) -> Path:
+    """Frames with pits and bright scale, none with a stain: what the first network learns from, or other ones."""
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
     for number in range(40):
-        pixels, labels = draw(number, (-90.0, 90.0)[number % 2])
+        pixels, labels = draw(first + number, (-90.0, 90.0)[number % 2])
         cv2.imwrite(str(folder / "images" / f"{number:03}.png"), pixels)
         cv2.imwrite(str(folder / "masks" / f"{number:03}.png"), labels)
     (folder / "classes.toml").write_text('names = ["pit", "scale"]\n')
@@ -137,7 +137,7 @@ def test_a_network_learns_what_people_relabelled(tmp_path: Path) -> None:
         assert wrong(first / "recipe", archive) == (STAINS, 0)
         assert inspector(["review", str(archive), "--out", exported]) == 0
         start = ["--start", str(first / "best.pt"), "--epoch-crops", "640", "--lr", "3e-3", "--defect-share", "0"]
-        fit(second, exported, "--validate", exported, *start)
+        fit(second, exported, "--validate", str(write_set(tmp_path / "held", first=1000)), *start)
     finally:
         torch.set_num_threads(threads)
     assert wrong(second / "recipe", archive) == (0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -26,7 +27,11 @@ def paint(*boxes: tuple[int, int, int, bool]) -> tuple[Plane, Plane]:
 
 
 def write_frames(folder: Path, frames: int) -> Path:
-    """Write frames with one sure defect each, alternating dark and bright, and in every third an unsure false one."""
+    """Write frames with one sure defect each, alternating dark and bright, and in every third an unsure false one.
+
+    A corner is of a level of its own in each folder: the frames of none are those of another.
+    """
+    corner = SOUND - crc32(folder.name.encode()) % 25
     for part in ("images", "masks"):
         (folder / part).mkdir(parents=True)
     for number in range(frames):
@@ -35,6 +40,7 @@ def write_frames(folder: Path, frames: int) -> Path:
         if number % 3 == 0:
             boxes.append((50, 200, UNSURE[kind], False))
         pixels, labels = paint(*boxes)
+        pixels[0, 0] = corner
         cv2.imwrite(str(folder / "images" / f"{number:03}.png"), pixels)
         cv2.imwrite(str(folder / "masks" / f"{number:03}.png"), labels)
     return folder

@@ -108,11 +108,12 @@ def _strips(given: argparse.Namespace, settings: Settings | None, folder: Path) 
     """Return the strip to choose and to measure on."""
     from inspector import recipe
     from trainer.data.sources import check_only
-    from trainer.tuning.strips import halves, labelled_strip
+    from trainer.tuning.strips import both_strips, halves
 
     card, measure = recipe.read_card(folder), scale(given)
     if settings:
         return halves(settings, given.source, card, measure)
     check_only([*given.calibrate, *given.test], given.only)
-    calibration, test = (labelled_strip(specs, given.only, card, measure) for specs in (given.calibrate, given.test))
+    calibration, test = both_strips(given.calibrate, given.test, given.only, card, measure)
+    assert calibration, "a recipe needs it"
     return calibration, test

@@ -37,15 +37,11 @@ def run(given: argparse.Namespace) -> int:
     from trainer.files import hold_folder, replace_file
     from trainer.tuning.certainty import tune_certainty
     from trainer.tuning.diagram import draw_reliability
-    from trainer.tuning.strips import labelled_strip
+    from trainer.tuning.strips import both_strips
 
     card = recipe.read_card(given.recipe)
     check_only([*(given.calibrate or ()), *given.test], given.only)
-    calibration, test = (
-        labelled_strip(specs, given.only, card, scale(given)) if specs else None
-        for specs in (given.calibrate, given.test)
-    )
-    assert test, "argparse requires it"
+    calibration, test = both_strips(given.calibrate, given.test, given.only, card, scale(given))
     with hold_folder(given.recipe):
         _, shown = tune_certainty(given.recipe, calibration, test, print)
     print(f"{given.recipe}: rewritten")

@@ -46,15 +46,14 @@ def run(given: argparse.Namespace) -> int:
     from trainer.data.sources import check_only
     from trainer.files import hold_folder
     from trainer.tuning.screen import MOST_LOST, tune_screen
-    from trainer.tuning.strips import labelled_strip
+    from trainer.tuning.strips import both_strips
 
     most_lost = MOST_LOST if given.max_lost is None else given.max_lost
     screen = recipe.find(given.screen, Path())
     card = recipe.read_card(given.recipe)
     check_only([*given.calibrate, *given.test], given.only)
-    calibration, test = (
-        labelled_strip(specs, given.only, card, scale(given)) for specs in (given.calibrate, given.test)
-    )
+    calibration, test = both_strips(given.calibrate, given.test, given.only, card, scale(given))
+    assert calibration, "argparse requires it"
     with hold_folder(given.recipe):
         card = tune_screen(given.recipe, screen, calibration, test, print, most_lost=most_lost, keep=given.keep)
     permitted = permit(card, recipe.read_card(screen))

@@ -8,6 +8,7 @@ from pathlib import Path
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
 from trainer.data.samples import UNKNOWN, Frames, Sample
+from trainer.data.shared import shared
 from trainer.data.sources import Joined
 from trainer.data.split import Part
 from trainer.data.unlabelled import Unlabelled, is_plain, open_plain
@@ -29,7 +30,7 @@ def open_extra(settings: Settings, train: Frames, validation: Frames) -> Frames 
 
     That is DATA as `trainer.data.sources` reads it or, with a teacher, a folder of nothing but images, whose labels
     are UNKNOWN.
-    Near-duplicates of the frames in `validation` are left out.
+    The frames in `validation`, and near-duplicates of them, are left out.
 
     Raises:
         DataError: data that cannot be used, or nothing that is left.
@@ -50,6 +51,12 @@ def open_extra(settings: Settings, train: Frames, validation: Frames) -> Frames 
     for group in near_duplicates(Joined([validation, extra])):
         if group[0] < measured:
             copies.update(index - measured for index in group if index >= measured)
+    copies.update(shared(extra, validation))  # procedural steel, too
+    if len(copies) == len(extra):
+        raise DataError(
+            f"--extra {' '.join(settings.extra)}: all of it is measured on; expected frames that are not. Give others, "
+            "or leave it out."
+        )
     return Part(extra, tuple(index for index in range(len(extra)) if index not in copies))
 
 

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from inspector.words import counted
 from trainer.data.samples import Frames
+from trainer.errors import DataError
 
 
-def shared(frames: Frames, others: Frames, indices: Iterable[int] | None = None) -> list[int]:
-    """Return the indices of the frames, of `indices` or of all, that are among `others` too.
+def refuse_shared(option: str, frames: Frames, others: Frames, where: str) -> None:
+    """Raise DataError where frames that an option names are among others, which lie `where`."""
+    if found := shared(frames, others):
+        are, them = ("is", "it") if len(found) == 1 else ("are", "them")
+        raise DataError(
+            f"{option}: {counted(len(found), 'frame')} of it {are} {where}, as {frames.name(found[0])}; expected "
+            f"others, for what is known already measures nothing. Leave {them} out of either."
+        )
+
+
+def shared(frames: Frames, others: Frames) -> list[int]:
+    """Return the indices of the frames that are among `others` too.
 
     No image is decoded, and of files only those of one size are read. A file that cannot be read is in no other set:
     whoever reads its pixels reports it.
@@ -35,7 +46,7 @@ def shared(frames: Frames, others: Frames, indices: Iterable[int] | None = None)
             by_size[path.stat().st_size].add(path)
     digests: dict[int, set[bytes]] = {}
     found = []
-    for index in range(len(frames)) if indices is None else indices:
+    for index in range(len(frames)):
         path = frames.image(index)
         if path is None:
             is_shared = frames.name(index) in names

@@ -23,6 +23,11 @@ from trainer.data.severstal import is_severstal, read_severstal
 from trainer.errors import DataError
 
 
+def coil_name(seed: int, look: str) -> str:
+    """Return what the names of a procedural coil's frames begin with, up to the slash."""
+    return f"sheet-{seed}" if look == PLAIN else f"sheet-{look}-{seed}"
+
+
 class SheetFrames:
     """Procedural steel: `frames` frames of each coil, one coil a seed. A coil is built when it is first looked at.
 
@@ -37,7 +42,7 @@ class SheetFrames:
         self._build: Callable[[int], Sheet] = lru_cache(maxsize=None)(coil)
         self._seeds = tuple(seeds)
         self._build(self._seeds[0])
-        self._prefix = "sheet-" if look == PLAIN else f"sheet-{look}-"
+        self._look = look
         self._frames = frames
         self.use_classes(CLASS_NAMES)
 
@@ -60,8 +65,8 @@ class SheetFrames:
 
     def name(self, index: int) -> str:
         """Return the frame's name without reading it."""
-        seed = f"{self._prefix}{self._seeds[index % len(self._seeds)]}"
-        return f"{seed}/{index // len(self._seeds)}"
+        seed = self._seeds[index % len(self._seeds)]
+        return f"{coil_name(seed, self._look)}/{index // len(self._seeds)}"
 
     def classes(self, index: int) -> frozenset[int] | None:
         """Return None: only reading the frame would tell."""

@@ -19,6 +19,7 @@ from trainer.data.census import check_labels, find_overlaps, say_overlaps
 from trainer.data.extra import open_extra
 from trainer.data.samples import Frames
 from trainer.data.shapes import Shapes, read_shapes
+from trainer.data.shared import refuse_shared
 from trainer.data.split import KEPT, few_of, keep_split, open_data
 from trainer.errors import UserError
 from trainer.learn import checkpoint
@@ -77,6 +78,8 @@ def start(settings: Settings, run: Path, console: Console, ranks: Ranks, resume:
     parts = open_data(settings, run if last else None, classes, keep_teaching(settings, console))
     if not last and (settings.fold or settings.folds or settings.split or settings.validate):
         refuse_measured(settings, parts[0] if settings.folds else parts[1])
+        if settings.validate:
+            refuse_shared("--validate", parts[1], parts[0], "in DATA too, which teaches")
     check_labels(*parts)
     split = run / "split.csv"
     was_there = split.is_file()

@@ -18,7 +18,9 @@ from trainer.assessment.coil import ProceduralCoil, Scale
 from trainer.assessment.labelled_strip import LabelledStrip, SingleFrames, WholeCoils
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
+from trainer.data.shared import refuse_shared
 from trainer.data.sizes import check_sizes
+from trainer.data.sources import coil_name
 from trainer.data.split import Part, open_data, split
 from trainer.errors import DataError
 from trainer.files import replace_file
@@ -45,7 +47,7 @@ def halves(settings: Settings, run: Path, card: Recipe, scale: Scale) -> tuple[S
     except DataError as error:
         raise DataError(
             f"{run}: {counted(len(validation), 'validation frame')}: too few to choose on some and measure on others; "
-            "expected 2 or more of a kind. Give other frames: trainer tune RUN/recipe --calibrate DATA --test DATA"
+            "expected 2 or more of a kind. Give other frames: trainer tune RUN/recipe --calibrate DATA --test OTHER"
         ) from error
     _write(run / "tune.csv", parts)
     calibration, test = (SingleFrames(part, scale) for part in parts)
@@ -83,6 +85,37 @@ def labelled_strip(
         look = match["look"] or PLAIN
         coils += [ProceduralCoil(seed, int(match["frames"]), look=look, **density) for seed in range(first, last + 1)]
     return WholeCoils(coils, [kind.name for kind in card.classes])
+
+
+def both_strips(
+    calibration: Sequence[str] | None, test: Sequence[str], only: str | None, card: Recipe, scale: Scale
+) -> tuple[LabelledStrip | None, LabelledStrip]:
+    """Open the strip to choose on, where there is one, and that to measure on, which has none of it.
+
+    Raises:
+        DataError: data that cannot be used; a frame, or a procedural coil whatever its defects, that is in both.
+    """
+    chosen = labelled_strip(calibration, only, card, scale) if calibration else None
+    measured = labelled_strip(test, only, card, scale)
+    if not chosen:
+        return None, measured
+    if coils := _coils(chosen) & _coils(measured):
+        raise DataError(
+            f"--test: {counted(len(coils), 'coil')} of it {'is' if len(coils) == 1 else 'are'} in --calibrate too, as "
+            f"{min(coils)}; expected others, for what is known already measures nothing. Give other seeds."
+        )
+    if isinstance(chosen, SingleFrames) and isinstance(measured, SingleFrames):
+        refuse_shared("--test", measured.frames, chosen.frames, "in --calibrate too")
+    return chosen, measured
+
+
+def _coils(strip: LabelledStrip) -> set[str]:
+    """Return the names of the procedural coils that a strip is of."""
+    if isinstance(strip, WholeCoils):
+        return {coil_name(coil.seed, coil.look) for coil in strip.coils}
+    frames = strip.frames if isinstance(strip, SingleFrames) else None
+    drawn = [frames.name(index) for index in range(len(frames)) if frames.image(index) is None] if frames else []
+    return {name.rpartition("/")[0] for name in drawn}
 
 
 def _write(path: Path, parts: tuple[Part, Part]) -> None:

@@ -1,12 +1,14 @@
 """A run that is killed, stopped, starved or repeated, as real processes and real signals see it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,9 @@ from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
+from trainer.data.extra import open_extra
 from trainer.data.split import Part, open_data, write_split
-from trainer.errors import OutOfMemory
+from trainer.errors import OutOfMemory, UserError
 from trainer.learn import checkpoint, memory
 from trainer.learn.logbook import read_metrics
 from trainer.learn.parallel import Ranks
@@ -227,3 +230,17 @@ def test_another_split_in_a_new_runs_folder_is_kept(
     assert f"stood there: it is kept as {tmp_path / 'split-before-2.csv'}" in capsys.readouterr().out
     start(tiny_settings(mask_folder), tmp_path, console, Ranks(), resume=False)
     assert len(list(tmp_path.iterdir())) == 3 and "kept" not in capsys.readouterr().out
+
+
+def test_frames_that_teach_do_not_measure(mask_folder: Path, tmp_path: Path) -> None:
+    """A copy of DATA, or the same coil, is refused as --validate, and what is measured on is left out of --extra."""
+    shutil.copytree(mask_folder, tmp_path / "copy")
+    for data, validate in ((str(mask_folder), str(tmp_path / "copy")), ("sheet:1:4", "sheet:1:2:defects=3")):
+        settings = tiny_settings(mask_folder, data=(data,), validate=("sheet:2:2", validate))
+        with pytest.raises(UserError, match=r"--validate: \d+ frames of it are in DATA too, which teaches, as .*/0"):
+            start(settings, tmp_path / "run", QUIET, Ranks(), resume=False)
+    settings = tiny_settings(mask_folder, extra=("sheet:1:2", "sheet:3:1"), validate=("sheet:3:1", "sheet:4:1"))
+    extra = open_extra(settings, *open_data(settings))
+    assert extra and [extra.name(index) for index in range(len(extra))] == ["sheet-1/0", "sheet-1/1"]
+    with pytest.raises(UserError, match="--extra sheet:3:1: all of it is measured on"):
+        open_extra(replace(settings, extra=("sheet:3:1",)), *open_data(settings))

@@ -103,8 +103,8 @@ def test_probabilities_that_settings_were_chosen_for_are_not_fitted_to_other_str
     card, model = recipe.load(folder)
     kinds = tuple(msgspec.structs.replace(kind, min_probability=0.5, certainty=TRUTH) for kind in card.classes)
     export.write_recipe(folder, model, msgspec.to_builtins(msgspec.structs.replace(card, classes=kinds)))
-    data = str(write_frames(tmp_path / "test", 12))
-    assert __main__.main(["tune-certainty", str(folder), "--calibrate", data, "--test", data]) == 2
+    data, other = (str(write_frames(tmp_path / name, 12)) for name in ("test", "calibration"))
+    assert __main__.main(["tune-certainty", str(folder), "--calibrate", other, "--test", data]) == 2
     assert "dark, bright: min_probability was chosen" in capsys.readouterr().err
     assert __main__.main(["tune-certainty", str(folder), "--test", data]) == 0
     assert recipe.read_card(folder).classes == kinds

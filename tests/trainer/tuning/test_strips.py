@@ -26,7 +26,7 @@ from trainer.errors import UserError
 from trainer.learn.checkpoint import Card
 from trainer.metrics import Scores
 from trainer.recipe import export
-from trainer.tuning.strips import labelled_strip
+from trainer.tuning.strips import both_strips, labelled_strip
 from trainer.tuning.sweep import wide_open
 
 SCALE = ("--mm-per-px", "0.5", "--mm-per-row", "0.5")
@@ -142,9 +142,9 @@ def test_a_collapsed_class_is_not_written_unless_accepted(
 ) -> None:
     """Exit code 1 and the recipe as it was; accepted, the recipe names the class that it never finds."""
     folder, calibration, test = folders
-    for masks in (Path(calibration), Path(test)):  # what is labelled bright is sound to look at
+    for level, masks in enumerate((Path(calibration), Path(test))):  # what is labelled bright is sound to look at
         for path in sorted((masks / "images").glob("*.png"))[1::2]:
-            cv2.imwrite(str(path), paint()[0])
+            cv2.imwrite(str(path), paint()[0] - np.uint8(level))
     before = (Path(folder) / "recipe.toml").read_bytes()
     command = ["tune", folder, "--calibrate", calibration, "--test", test]
     assert __main__.main(command) == 1
@@ -216,6 +216,45 @@ def test_what_to_tune_on_is_reported(
     assert __main__.main(["tune", *(argument.format(**made) for argument in arguments)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
+
+
+@pytest.mark.parametrize("command", ["tune {}", "tune-certainty {}", "tune-screen {} --screen {}"])
+def test_frames_that_chose_do_not_measure(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They and their copies are refused on both sides, other frames of the same names are not; nothing is rewritten."""
+    folder, data = write_recipe(tmp_path / "recipe"), write_frames(tmp_path / "data", 6)
+    shutil.copytree(data, tmp_path / "copy")
+    before = (folder / "recipe.toml").read_bytes()
+    for test in ("data", "copy"):
+        words = [*command.format(folder, folder).split(), "--calibrate", str(data), "--test", str(tmp_path / test)]
+        assert __main__.main(words) == 2
+        assert f"--test: 6 frames of it are in --calibrate too, as {test}/000" in capsys.readouterr().err
+    assert (folder / "recipe.toml").read_bytes() == before
+    for path in (tmp_path / "copy" / "images").iterdir():
+        cv2.imwrite(str(path), paint((9, 9, 8, True))[0] - np.uint8(int(path.stem)))
+    (tmp_path / "elsewhere").mkdir()
+    other = shutil.move(tmp_path / "copy", tmp_path / "elsewhere" / "data")
+    assert both_strips([str(data)], [str(other)], None, recipe.read_card(folder), Scale())[0]
+
+
+@pytest.mark.parametrize(
+    ("calibration", "test", "says"),
+    [
+        ("1-3:2", "3-5:2:defects=6", "1 coil of it is in --calibrate too, as sheet-3"),
+        ("5:2:look=mill", "4-6:1:look=mill", "1 coil of it is in --calibrate too, as sheet-mill-5"),
+        ("5-6:2", "sheet:5-6:2", "2 coils of it are in --calibrate too, as sheet-5; expected others"),
+        ("sheet:1:2", "sheet:3:2 sheet:1:1", "1 coil of it is in --calibrate too, as sheet-1"),
+        ("5-6:2", "7:2 5:2:look=mill", ""),
+    ],
+)
+def test_coils_that_chose_do_not_measure(calibration: str, test: str, says: str) -> None:
+    """A seed draws the same coil whatever its length and defects; of another look it is another."""
+    card = recipe.read_card(recipe.find("steel-r34", Path()))
+    asked = calibration.split(), test.split(), None, card, Scale()
+    if not says:
+        assert both_strips(*asked)[0]
+        return
+    with pytest.raises(UserError, match=says):
+        both_strips(*asked)
 
 
 def test_a_labelled_region_is_a_true_defect() -> None:
