@@ -1,6 +1,7 @@
 """Arrivals for a strip, and what its events say: for tests of the coil."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -32,6 +33,13 @@ def say(*arrivals: Arrival, strip: Strip | None = None, now_ns: int = 0) -> tupl
 def arrival_camera(arrival: Arrival) -> str:
     """Which camera it is of; empty where nobody can know."""
     return arrival.frame.header.camera if isinstance(arrival, Inspected) else arrival.camera
+
+
+def comes_again(arrivals: Iterable[Arrival]) -> bool:
+    """Whether frames name a coil that others were named after."""
+    heads = (arrival.frame.header if isinstance(arrival, Inspected) else arrival.header for arrival in arrivals)
+    names = [name for name, _ in groupby(head.coil for head in heads if head)]
+    return len(names) > len(set(names))
 
 
 def run(arrivals: Sequence[Arrival], sizes: Sequence[int] = (), cameras: Sequence[CameraSection] = ()) -> list[Data]:
