@@ -5,8 +5,14 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainer.commands.arguments import DATA_HELP, ONLY_HELP, REPLACE_HELP, count, frame_size
+
+if TYPE_CHECKING:
+    from inspector.records.recipe import Recipe
+    from trainer.data.samples import Frames
+    from trainer.data.sizes import Size
 
 CALIBRATION_FRAMES = 24
 
@@ -37,10 +43,6 @@ def run(given: argparse.Namespace) -> int:
     """Run the command and return the exit code."""
     from inspector import recipe
     from inspector.engines.openvino import OpenVino
-    from trainer.data import sources
-    from trainer.data.check import remarks
-    from trainer.data.sizes import check_sizes, cut_larger, line_size
-    from trainer.data.split import read_training
     from trainer.files import hold_folder
     from trainer.recipe.evaluate import pad
     from trainer.recipe.export import calibration
@@ -49,19 +51,7 @@ def run(given: argparse.Namespace) -> int:
     from trainer.screen.export import ScreenOptions, export_screen
 
     card, model = recipe.load(recipe.find(given.full, Path())) if given.full else (None, b"")
-    names = [kind.name for kind in card.classes] if card else None
-    size = given.size or ((card.height, card.width) if card else None)
-    window = card.window if card else None
-    frames = sources.frames(given.data, given.only, classes=names, window=window, size=size)
-    sources.check_only(given.data, given.only)
-    for line in remarks(given.data, given.only, window=window, size=size):
-        print(f"warning: {line}")
-    for line in sources.say_by_place(frames):
-        print(line)
-    if given.split:
-        frames = read_training(given.split, frames)
-    size_px = line_size(check_sizes(frames), size)
-    frames = cut_larger(frames, size_px)
+    frames, size_px = _opened(given, card)
     with hold_folder(given.out):
         there = standing(given.out, replace=given.replace)
         full = (card, OpenVino(card, model)) if card else None
@@ -85,3 +75,25 @@ def run(given: argparse.Namespace) -> int:
     for line in replaced(there, made):
         print(line)
     return 0
+
+
+def _opened(given: argparse.Namespace, card: Recipe | None) -> tuple[Frames, Size]:
+    """Open the frames that teach, and say what to know of them; return them with the line's size."""
+    from trainer.data import sources
+    from trainer.data.check import remarks
+    from trainer.data.sizes import check_sizes, cut_larger, line_size
+    from trainer.data.split import read_training
+
+    names = [kind.name for kind in card.classes] if card else None
+    size = given.size or ((card.height, card.width) if card else None)
+    window = card.window if card else None
+    frames = sources.frames(given.data, given.only, classes=names, window=window, size=size)
+    sources.check_only(given.data, given.only)
+    for line in remarks(given.data, given.only, window=window, size=size):
+        print(f"warning: {line}")
+    for line in sources.say_by_place(frames):
+        print(line)
+    if given.split:
+        frames = read_training(given.split, frames)
+    size_px = line_size(check_sizes(frames), size)
+    return cut_larger(frames, size_px), size_px
