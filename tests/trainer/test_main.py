@@ -89,7 +89,7 @@ OPENING = [
     "crossval {one} {other}",
     "compare {one} {other}",
     "tune {recipe} --calibrate {one} --test {other}",
-    "tune {recipe} --calibrate 1:2 --test {other}",
+    "tune {recipe} --calibrate 1:2:defects=0 --test {other}",
     "tune-screen {recipe} --screen {recipe} --calibrate {one} --test {other}",
     "tune-certainty {recipe} --test {one} {other}",
     "tune-certainty {recipe} --calibrate {one} --test {other}",
