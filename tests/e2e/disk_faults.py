@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -126,13 +128,20 @@ class FailingLine:
         return gap
 
     def does_in_time(self, command: str) -> None:
-        """Do what the inspector may keep somebody from at times, for as long as it holds a file."""
+        """Do what the inspector may keep somebody from at times, for as long as it holds a file.
+
+        It stands still meanwhile: between one mount that goes and the next it would write to what was below.
+        """
+        pid = self.mill.daemon.child.pid
 
         def is_done() -> bool:
+            os.kill(pid, signal.SIGSTOP)
             try:
                 self.do(command)
             except subprocess.CalledProcessError:
                 return False
+            finally:
+                os.kill(pid, signal.SIGCONT)
             return True
 
         self.mill.wait_until(is_done, f"let anybody {command}")
