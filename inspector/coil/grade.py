@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from inspector.coil.columns import Bools, Columns, Floats, Ints, at_least
-from inspector.coil.seen import CoilHistory, length_m, stretches
+from inspector.coil.seen import SAME_MM, CoilHistory, length_m, stretches
 from inspector.coil.settings import GradingSection, LimitSection
 from inspector.config.geometry import SIDES
 from inspector.config.severity import SEVERITIES, SeveritySection
@@ -27,8 +27,6 @@ from inspector.words import counted
 
 UNKNOWN: frozenset[Gap] = frozenset({"restart", "unconfirmed"})
 """Reasons why strip was missed of which nobody knows how long it was, whatever lost frames explain of it."""
-JOINT_MM = 1.0
-"""A coil's length is known to a millimetre."""
 NEAR_MM = 0.05
 """Positions are reported to a tenth of a millimetre."""
 
@@ -151,7 +149,8 @@ def _not_surely_seen(
 ) -> Iterator[Finding]:
     doubtful_m = length_m(doubtful)
     if doubtful_m > rules.max_doubtful_m + NEAR_MM / 1000:
-        faults = sorted({fault for stretch in seen.doubtful for fault in stretch.faults})
+        graded = (stretch for stretch in seen.doubtful if _graded(seen, rules, [stretch]))
+        faults = sorted({fault for stretch in graded for fault in stretch.faults})
         yield Finding(
             rules.missed,
             f"{doubtful_m:.3f} m of graded strip were not surely seen (the first at {min(doubtful)[0] / 1000:.3f} m; "
@@ -181,12 +180,12 @@ class _Ahead(NamedTuple):
 
     def meets(self, at_mm: float, at_most_mm: float) -> bool:
         """Whether the coil, or one that it is welded of, can have ended within so much strip."""
-        return any(-JOINT_MM <= end_mm - at_mm <= at_most_mm + JOINT_MM for end_mm in (*self.welds_mm, self.end_mm))
+        return any(-SAME_MM <= end_mm - at_mm <= at_most_mm + SAME_MM for end_mm in (*self.welds_mm, self.end_mm))
 
     def graded_m(self, at_mm: float, at_most_mm: float) -> float:
         """How much of so much strip is graded at most: the end or the weld that follows may lie behind all of it."""
         to_mm = at_mm + at_most_mm
-        welds_mm = [max(weld_mm, to_mm) if weld_mm >= at_mm - JOINT_MM else weld_mm for weld_mm in self.welds_mm]
+        welds_mm = [max(weld_mm, to_mm) if weld_mm >= at_mm - SAME_MM else weld_mm for weld_mm in self.welds_mm]
         start_mm, stop_mm = max(at_mm, self.from_mm), min(to_mm, max(self.end_mm, to_mm) - self.dead_mm)
         return length_m(outside([(start_mm, max(start_mm, stop_mm))], welds_mm, self.weld_mm))
 

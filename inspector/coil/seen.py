@@ -39,6 +39,8 @@ from inspector.strip import account, strip
 
 AT_ONCE = 200
 """Defects read without a pause: less than a millisecond."""
+SAME_MM = 1.0
+"""A coil's length is known to a millimetre: what is so near its end is at its end."""
 Late = TypeVar("Late", Alarm, Repeat)
 """May be reported when another coil of the name has begun already."""
 

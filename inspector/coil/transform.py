@@ -17,13 +17,11 @@ import msgspec
 
 from inspector.coil.columns import Columns
 from inspector.coil.marks import marks
-from inspector.coil.seen import doubt_sums, length_m, stretches
+from inspector.coil.seen import SAME_MM, doubt_sums, length_m, stretches
 from inspector.records.coil import Decided
 from inspector.records.coil_file import CoilFile
 from inspector.records.events import Alarm, Crowded, Defect, Doubtful, Missed, Repeat
 
-SAME_MM = 1.0
-"""A coil's length is known to a millimetre: a weld so near its end is at its end."""
 MOST_PERCENT = 10_000
 """A hundredfold: more than all passes of a mill."""
 OTHER = {"top": "bottom", "bottom": "top"}

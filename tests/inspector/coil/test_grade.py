@@ -263,6 +263,8 @@ def test_what_was_not_surely_seen_is_not_released() -> None:
     assert grade(twice, rules(max_doubtful_m=5.0)).grade == "release"
     zones = rules(head_m=3.0, weld_m=1.5, max_doubtful_m=2.5)
     assert (grade(twice, zones).grade, grade(twice, zones).doubtful_m) == ("release", 2.5)
+    head = seen(doubtful=[doubtful(0.0, 2.0, "frozen"), doubtful(50.0, 60.0, "flat")])
+    assert "; flat)" in grade(head, zones).reasons[0]
     assert grade(seen(doubtful=[doubtful(0.0, 2.0)]), rules(head_m=2.0)).grade == "release"
 
 
