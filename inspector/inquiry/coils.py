@@ -14,8 +14,6 @@ from inspector.coil.seen import totals
 from inspector.events.history import History, Passage
 from inspector.inquiry import output, source
 
-NAMES = ("coil", "first_seq", "started", "ended", "length_m", "inspected_m", "missed_m", "defects", "crowded", "grade")
-
 
 class CoilRow(msgspec.Struct, frozen=True):
     """One coil."""
@@ -29,10 +27,15 @@ class CoilRow(msgspec.Struct, frozen=True):
     length_m: float
     inspected_m: float
     missed_m: float
+    doubtful_m: float | None
+    """Inspected and not surely seen; null where nothing was recorded at its end."""
     defects: int
     crowded: int
     grade: str
     """As recorded at its end; empty where it was not."""
+
+
+NAMES = CoilRow.__struct_fields__
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,12 +60,12 @@ def run(args: argparse.Namespace) -> int:
     if args.csv:
         output.write_csv(NAMES, rows, out)
     else:
-        output.write_table(NAMES, ([str(cell) for cell in row] for row in rows), out)
+        output.write_table(NAMES, (["" if cell is None else str(cell) for cell in row] for row in rows), out)
     return 0
 
 
 def _line(history: History, passage: Passage) -> CoilRow:
-    recorded = [made.grade for made in history.records(passage)]
+    recorded = history.records(passage)
     report = totals(history, passage)
     return CoilRow(
         passage.coil,
@@ -72,7 +75,8 @@ def _line(history: History, passage: Passage) -> CoilRow:
         report.length_m,
         report.inspected_m,
         report.missed_m,
+        recorded[-1].doubtful_m if recorded else None,
         sum(report.defects.values()),
         report.crowded,
-        recorded[-1] if recorded else "",
+        recorded[-1].grade if recorded else "",
     )

@@ -150,7 +150,7 @@ def _entry(history: History, passage: Passage) -> ListedCoil:
         ended=passage.ended,
         length_m=length_m,
         missed_m=sums.missed_m,
-        doubtful_m=sum(part.doubtful_m for part in records[-1].doubtful) if records else None,
+        doubtful_m=records[-1].doubtful_m if records else None,
         defects=defects,
         per_100_m=per_100_m(defects, inspected_length_m(length_m, sums.inspected_m, sums.missed_m)),
         crowded=sums.crowded,

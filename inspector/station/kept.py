@@ -11,6 +11,7 @@ from copy import deepcopy
 
 import msgspec
 
+from inspector.records.coil import MOST_PIECES
 from inspector.records.envelope import Event
 from inspector.records.events import (
     ArchiveStatus,
@@ -29,9 +30,9 @@ from inspector.records.events import (
     Repeat,
 )
 
-COILS, MANY = 2, 20
-"""Coils that are shown: the one that runs, and the one before it on the same screen. More where they are short: several
-lie between two cameras, having ended under the first, and go on under the next."""
+COILS, MANY = 2, 1 + MOST_PIECES
+"""Coils that are shown: the one that runs, and the one before it on the same screen. More where they are short: all
+that lie between two cameras, having ended under the first, go on under the next."""
 MOST = 1500
 """Events of a coil that are kept, its newest: a megabyte for each browser that comes. Of many short coils there are as
 many as of two."""

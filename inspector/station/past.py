@@ -180,7 +180,7 @@ def _coil(time: str, record: CoilRecord) -> PastCoil:
         length_m=record.length_m,
         over_m=inspected_length_m(record.length_m, record.inspected_m, record.missed_m),
         missed_m=record.missed_m,
-        doubtful_m=sum(part.doubtful_m for part in record.doubtful),
+        doubtful_m=record.doubtful_m,
         defects=record.defects,
         classes={sums.name: sums.count for sums in record.classes},
         grade=record.decisions[-1].grade if record.decisions else record.grade,

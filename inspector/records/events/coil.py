@@ -106,6 +106,11 @@ class CoilRecord(Kind, frozen=True, kw_only=True, tag="record"):
     1.5)."""
 
     @property
+    def doubtful_m(self) -> float:
+        """How much of it was not surely seen; all cameras."""
+        return sum(part.doubtful_m for part in self.doubtful)
+
+    @property
     def topic(self) -> str:
         """`record.` and the grade."""
         return f"record.{self.grade}"

@@ -20,9 +20,9 @@ from inspector.config.severity import SeveritySection
 from inspector.events.history import History
 from inspector.harness import configuration
 from inspector.harness.ports import Ports
-from inspector.records.events import CoilRecord, Decision, Missed
+from inspector.records.events import CoilRecord, Decision, Doubtful, Missed
 from inspector.simulator.planted import PlantedRow, write
-from tests.coil_journals import new_journal, reported, write_coil
+from tests.coil_journals import new_journal, reported, write_coil, write_record
 from tests.defects import any_defect
 from tests.recipes import WIDTH, write_recipe
 
@@ -44,7 +44,19 @@ def test_coils_in_each_form(journal: Path, capsys: pytest.CaptureFixture[str]) -
     assert table.splitlines()[1].split()[0] == "C"
     rows, _, lines = rest.partition("{")
     assert rows.splitlines()[1].startswith("C,1,")
-    assert json.loads("{" + lines)["length_m"] == 50.0
+    found = json.loads("{" + lines)
+    assert (found["length_m"], found["doubtful_m"]) == (50.0, None), "nobody recorded the coil"
+
+
+def test_coils_have_what_was_not_surely_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All cameras, as the coil's record says: the grade alone would not say why it is held."""
+    journal = new_journal(tmp_path / "journal")
+    blind = Doubtful(camera="top", coil="C", start_mm=1000.0, end_mm=3500.0, faults=("dark",))
+    journal.record([reported("C", "started"), blind, reported("C", "ended", 25.0)])
+    write_record(journal, tmp_path / "journal", "C")
+    journal.close()
+    assert main(["coils", "--journal", str(tmp_path / "journal"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["doubtful_m"] == 2.5
 
 
 def test_defects_in_each_form(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:

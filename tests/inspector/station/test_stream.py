@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from inspector.records.coil import MOST_PIECES
 from inspector.records.envelope import Event, write_event
 from inspector.records.events import CoilReport, Data, Doubtful, Missed
 from inspector.station.kept import COILS, MANY, MOST, Dropped, KeptEvents, PublishedEvent
@@ -156,6 +157,15 @@ def test_a_piece_that_goes_on_under_the_next_camera_stands_before_those_that_beg
         kept.take(*sent(seq, data))
     assert names(kept) == ["P1", "P2", "P3", "P0"]
     assert list(kept._coils) == ["P0", "P1", "P2", "P3"], "which of them goes first"
+
+
+def test_all_pieces_that_may_lie_between_two_cameras_are_shown() -> None:
+    """The first of them still is when it comes under the second camera, with what is found there."""
+    kept, between = KeptEvents({}), [f"P{number}" for number in range(MOST_PIECES)]
+    found: list[Data] = [*map(coil, (*between, "runs")), coil("P0", "started", 2.0), any_defect(coil="P0")]
+    for seq, data in enumerate(found, 1):
+        kept.take(*sent(seq, data))
+    assert [kind for kind, *_ in kept._coils["P0"]] == ["coil", "coil", "defect"]
 
 
 def test_an_event_of_a_coil_that_was_put_away_makes_it_no_newest_one() -> None:
