@@ -38,6 +38,7 @@ from inspector.records.events import (
     CameraFault,
     Crowded,
     Defect,
+    Doubtful,
     IsaState,
     Missed,
     RecipeFault,
@@ -76,19 +77,13 @@ class Metrics:
         registry.register(self.frames)
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         self._open_times(partial(Histogram, registry=registry))
+        self._open_strip(counter, gauge)
         self._queue = gauge("inspector_queue_batches", "Batches that wait for a stage, as at the scrape.", ["stage"])
         self._defects = counter("inspector_defects", "Defects reported.", ["camera", "class"])
         self._crowded = counter(
             "inspector_frames_crowded", "Frames inspected with more regions than can be defects.", ["camera"]
         )
         self._alarms = gauge("inspector_alarms", "Alarms in each state of ISA-18.2.", ["state"])
-        self._inspected = counter(
-            "inspector_strip_inspected_metres", "Strip inspected; what comes by again counts once.", ["camera"]
-        )
-        self._missed = counter("inspector_strip_missed_metres", "Strip not inspected.", ["camera"])
-        self._position = gauge(
-            "inspector_strip_position_metres", "How far the coil under the camera has come, from its head.", ["camera"]
-        )
         self._seen = gauge(
             "inspector_camera_last_frame_timestamp_seconds", "Capture time of the last frame.", ["camera"]
         )
@@ -141,11 +136,26 @@ class Metrics:
         )
         self._batch = histogram("inspector_batch_frames", "Frames in a batch.", buckets=BATCH_FRAMES)
 
+    def _open_strip(self, counter: Callable[..., Counter], gauge: Callable[..., Gauge]) -> None:
+        """Open what is known of strip under each camera."""
+        self._inspected = counter(
+            "inspector_strip_inspected_metres", "Strip inspected; what comes by again counts once.", ["camera"]
+        )
+        self._missed = counter("inspector_strip_missed_metres", "Strip not inspected.", ["camera"])
+        self._doubtful = counter(
+            "inspector_strip_doubtful_metres",
+            "Strip inspected and not surely seen, with what was missed meanwhile; stretches may overlap.",
+            ["camera"],
+        )
+        self._position = gauge(
+            "inspector_strip_position_metres", "How far the coil under the camera has come, from its head.", ["camera"]
+        )
+
     def _begin_series(self, cameras: Iterable[str], classes: Iterable[str]) -> None:
         """Let each series be there from the start: then rate() sees its first increase."""
         names = tuple(classes)
         for camera in cameras:
-            for family in (self._inspected, self._missed, self._latency, self._engine, self._crowded):
+            for family in (self._inspected, self._missed, self._doubtful, self._latency, self._engine, self._crowded):
                 family.labels(camera)
             for name in names:
                 self._defects.labels(camera, name)
@@ -239,6 +249,8 @@ class Metrics:
         for event in findings.events:
             if isinstance(event, Missed):
                 self._missed.labels(event.camera).inc((event.end_mm - event.start_mm) / 1000)
+            elif isinstance(event, Doubtful):
+                self._doubtful.labels(event.camera).inc((event.end_mm - event.start_mm) / 1000)
             elif isinstance(event, Defect | Crowded):
                 self._latency.labels(event.camera).observe(max(0, now_unix_ns - event.captured_ns) / 1e9)
                 if isinstance(event, Crowded):

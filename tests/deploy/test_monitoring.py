@@ -96,6 +96,15 @@ def test_all_means_all() -> None:
     assert 'camera!=""' in queries["Frames"][0]  # it has none to show
 
 
+@pytest.mark.parametrize("name", ["line", "fleet"])
+def test_strip_not_surely_seen_is_shown_next_to_what_was_missed(name: str) -> None:
+    """As a sum and over time: it counts as inspected, and its coils are not released."""
+    panels = [query for panel in DASHBOARDS[name][1] for query, _ in panel.queries]
+    missed = [query for query in panels if "strip_missed" in query and "strip_inspected" not in query]
+    after = [panels[panels.index(query) + 1] for query in missed]
+    assert len(missed) == 2 and after == [query.replace("missed", "doubtful") for query in missed]
+
+
 def test_a_metric_that_does_not_exist_is_found() -> None:
     """The check can fail."""
     assert unknown("rate(inspector_frames_recieved_total[5m])", known()) == {"inspector_frames_recieved_total"}

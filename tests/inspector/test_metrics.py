@@ -16,7 +16,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from inspector.metrics import Metrics
-from inspector.records.events import Missed
+from inspector.records.events import Doubtful, Missed
 from inspector.records.stages import Batch, Findings, Frame, Inferred, Loss
 from tests.defects import any_crowded, any_defect
 from tests.frames import RECIPE, batch, dropped, findings, header, inspected, missing, rejected
@@ -137,8 +137,10 @@ def used() -> Metrics:
     metrics.timed("strip", lambda item: item)(0)
     metrics.watch_queue("infer", lambda: 2)
     lost = Missed(camera="bottom", coil="C", start_mm=0.0, end_mm=2500.0, reasons={})
+    dark = Doubtful(camera="top", coil="C", start_mm=500.0, end_mm=2000.0, faults=("dark",))
+    events = (DEFECT, lost, dark, CROWDED)
     found = msgspec.structs.replace(
-        findings(inspected(header(0, captured_ns=10**18))), events=(DEFECT, lost, CROWDED), inspected_mm={"top": 10.0}
+        findings(inspected(header(0, captured_ns=10**18))), events=events, inspected_mm={"top": 10.0}
     )
     found = msgspec.structs.replace(found, reached_mm={("C", "top"): 12_340.0})
     metrics.reported(found, ["normal", "returned", "normal"], 10**18 + 40_000_000)
@@ -156,6 +158,8 @@ def used() -> Metrics:
         ("inspector_defects_total", {"camera": "bottom", "class": "dark"}, 0),
         ("inspector_strip_inspected_metres_total", {"camera": "top"}, 0.01),
         ("inspector_strip_missed_metres_total", {"camera": "bottom"}, 2.5),
+        ("inspector_strip_doubtful_metres_total", {"camera": "top"}, 1.5),
+        ("inspector_strip_doubtful_metres_total", {"camera": "bottom"}, 0),
         ("inspector_strip_position_metres", {"camera": "top"}, 12.34),
         ("inspector_capture_to_event_seconds_sum", {"camera": "top"}, 0.04),
         ("inspector_capture_to_event_seconds_bucket", {"camera": "top", "le": "0.05"}, 1),
