@@ -18,7 +18,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.dashboards import DASHBOARDS, NAMES, READY, known, unknown, write
+from inspector.camera_health.faults import HIDING
 from inspector.harness.ports import Ports
+from inspector.recipe_health import OUTPUT_FAULTS
 from tests.e2e.mill import Camera, Mill
 from tests.patience import patience_s
 
@@ -75,6 +77,15 @@ def test_each_alert_has_a_runbook_and_names_what_exists() -> None:
         assert f"### {alert}\n" in page and f"| {alert} |" in page
     expressions = "\n".join(line for line in rules.splitlines() if "summary" not in line and "description" not in line)
     assert unknown(re.sub(r"#.*|group.*|- name.*|- alert.*", "", expressions), known()) <= {"inspector"}
+
+
+def test_runbooks_of_faults_under_which_strip_is_not_surely_seen_say_that_coils_are_held() -> None:
+    """Each of the faults is named, with what reports its strip and up to where coils are released."""
+    page = (RULES.parent / "README.md").read_text(encoding="utf-8")
+    faults = {"InspectorCameraFault": HIDING, "InspectorRecipeFault": OUTPUT_FAULTS, "InspectorScreenBlind": ()}
+    for alert, names in faults.items():
+        runbook = page.partition(f"### {alert}\n")[2].partition("\n#")[0]
+        assert all(f"`{word}`" in runbook for word in (*names, "doubtful", "grading.max_doubtful_m")), alert
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
