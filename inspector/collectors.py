@@ -114,7 +114,7 @@ class DeviceMemory(Collector):
 
 
 class DoubtfulFrames(Collector):
-    """Asks how many frames' maps could not be relied on."""
+    """Asks how many frames showed a fault of the recipe, whether it was raised or not; none of a camera's is in it."""
 
     def __init__(self, pairs: Sequence[tuple[str, RecipeFault]], frames: Callable[[str, RecipeFault], int]) -> None:
         self._pairs, self._frames = pairs, frames
@@ -122,7 +122,9 @@ class DoubtfulFrames(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield one counter."""
         family = CounterMetricFamily(
-            "inspector_frames_doubtful", "Frames whose maps say nothing reliable.", labels=["camera", "fault"]
+            "inspector_frames_doubtful",
+            "Frames that showed a fault of the recipe, raised or not; none of a camera's is in it.",
+            labels=["camera", "fault"],
         )
         for pair in self._pairs:
             family.add_metric(list(pair), self._frames(*pair))

@@ -58,14 +58,14 @@ class Turn(msgspec.Struct):
 
 def settled(state: StripState) -> dict[tuple[str, str], float]:
     """Up to where no defect of a side is still awaited, by coil and side that cameras are on."""
-    doubtful_mm = {camera: lane.doubtful_mm for camera, lane in state.lanes.items()}
+    unconfirmed_mm = {camera: lane.unconfirmed_mm for camera, lane in state.lanes.items()}
     settled_mm = dict[tuple[str, str], float]()
     for lane in state.lanes.values():
         assembly = state.coils[lane.coil].assemblies.get(lane.side)
         settled_mm[lane.coil, lane.side] = (
-            assembly.settled_mm(doubtful_mm)
+            assembly.settled_mm(unconfirmed_mm)
             if assembly and assembly.reached_mm
-            else lane.track.last_mm - lane.doubtful_mm  # nothing is open: none came yet, or the inspector was stopped
+            else lane.track.last_mm - lane.unconfirmed_mm  # nothing is open: none came, or the inspector was stopped
         )
     return settled_mm
 

@@ -35,7 +35,7 @@ MOST_OPEN = 4096
 """Defects open at once; beyond it the one that ends first is ended. The field's heaviest coils have 100 in a metre."""
 MOST_BOXES = 4096
 """Boxes that are kept of an open defect, the newest: each is one row of it."""
-NOTHING_DOUBTFUL: Mapping[str, float] = {}
+NOTHING_UNCONFIRMED: Mapping[str, float] = {}
 FEW_PAIRS = 4000
 """Pieces and what they may touch, of all classes: with fewer pairs the time goes into calls, not into pairs."""
 
@@ -188,9 +188,9 @@ class Assembly(msgspec.Struct, eq=False):
         """End everything that is open: nothing that follows belongs to it."""
         return self._end(self.open, joins)
 
-    def settled_mm(self, doubtful_mm: Mapping[str, float] = NOTHING_DOUBTFUL) -> float:
-        """Up to here no frame is still to come; `doubtful_mm` is what of each camera's way rests on one frame."""
-        reached_mm = [mm - doubtful_mm.get(camera, 0.0) for camera, mm in self.reached_mm.items()]
+    def settled_mm(self, unconfirmed_mm: Mapping[str, float] = NOTHING_UNCONFIRMED) -> float:
+        """Up to here no frame is still to come; `unconfirmed_mm` is what of each camera's way rests on one frame."""
+        reached_mm = [mm - unconfirmed_mm.get(camera, 0.0) for camera, mm in self.reached_mm.items()]
         return max(min(reached_mm), max(reached_mm) - LAG_MM)
 
     # --- the parts of it ------------------------------------------------------------------------------------

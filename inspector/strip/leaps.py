@@ -31,7 +31,7 @@ class Leap(msgspec.Struct):
     """What was missed behind it meanwhile."""
 
     @property
-    def doubtful_mm(self) -> float:
+    def unconfirmed_mm(self) -> float:
         """How much of it rests on one position alone."""
         return max(0.0, self.to_mm - self.from_mm - self.explained_mm)
 

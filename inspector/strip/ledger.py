@@ -54,7 +54,7 @@ class CoilLane(msgspec.Struct):
     """No encoder stands behind the place of its last frame."""
     set_back_mm: float = 0.0
     """What the encoder has lost: it was set back to 0 within the coil, and the coil's metres go on."""
-    doubted_mm: float | None = None
+    recount_mm: float | None = msgspec.field(default=None, name="doubted_mm")  # its name in the states of before
     """Where a frame ends that alone names a position from which another count begins, as the encoder counts."""
     is_again: bool = False
     """The strip can have come to where that frame lies: with a second one it comes by again from its head."""
@@ -129,9 +129,9 @@ class CoilLane(msgspec.Struct):
         return self.leap.from_mm if self.leap else self.track.placed_mm
 
     @property
-    def doubtful_mm(self) -> float:
+    def unconfirmed_mm(self) -> float:
         """How much of the way along the coil rests on one frame's position."""
-        return self.leap.doubtful_mm if self.leap else 0.0
+        return self.leap.unconfirmed_mm if self.leap else 0.0
 
     def unplaced_mm(self, begins_mm: float) -> float:
         """How much strip lost frames showed that have no place on this coil, whose next one is seen from there on."""
@@ -235,7 +235,7 @@ class CoilSums(msgspec.Struct):
 
     def reach(self, lane: CoilLane) -> None:
         """Note how far the coil has come under a camera."""
-        come_mm = lane.track.placed_mm - lane.doubtful_mm
+        come_mm = lane.track.placed_mm - lane.unconfirmed_mm
         if come_mm > self.farthest_mm:
             self.farthest_mm, self.certain_mm = come_mm, come_mm - lane.track.length_mm
 

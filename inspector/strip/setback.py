@@ -24,7 +24,7 @@ def comes_again(lane: CoilLane, header: Header, length_mm: float) -> bool:
     if lane.is_restored:
         at_mm = min(lane.come_mm, lane.track.last_mm)
         return header.start_mm is not None and begins_again(header.start_mm + lane.set_back_mm, at_mm)
-    return lane.is_again and _agrees(lane.doubted_mm, header.start_mm, length_mm)
+    return lane.is_again and _agrees(lane.recount_mm, header.start_mm, length_mm)
 
 
 def ran_ns(lanes: Iterable[CoilLane], lane: CoilLane) -> int:
@@ -37,12 +37,12 @@ def set_on(lane: CoilLane, header: Header, length_mm: float, now_ns: int, ran_ns
     """Return a frame's header with its position on the coil, whatever the encoder has lost; two frames must agree."""
     if header.start_mm is None:
         return header
-    named_mm, doubted_mm, lane.doubted_mm = header.start_mm, lane.doubted_mm, None
-    if not lane.is_restored and _agrees(doubted_mm, named_mm, length_mm):
+    named_mm, recount_mm, lane.recount_mm = header.start_mm, lane.recount_mm, None
+    if not lane.is_restored and _agrees(recount_mm, named_mm, length_mm):
         lane.set_back_mm = expected_mm(header, length_mm, lane.track) - named_mm
         lane.reasons["reset"] = 0
     elif not lane.is_restored and _begins(lane, header, length_mm, now_ns, ran_ns):
-        lane.doubted_mm = named_mm + length_mm
+        lane.recount_mm = named_mm + length_mm
         return msgspec.structs.replace(header, start_mm=None)
     lane.named_ns, lane.named_at = now_ns, (header.boot, header.number)
     return msgspec.structs.replace(header, start_mm=named_mm + lane.set_back_mm) if lane.set_back_mm else header
@@ -60,5 +60,5 @@ def _begins(lane: CoilLane, header: Header, length_mm: float, now_ns: int, ran_n
     return is_reset(named_mm, length_mm, come_mm, frames, passed_ns) or is_unshown(named_mm, length_mm, come_mm, frames)
 
 
-def _agrees(doubted_mm: float | None, named_mm: float | None, length_mm: float) -> bool:
-    return doubted_mm is not None and named_mm is not None and abs(named_mm - doubted_mm) <= length_mm
+def _agrees(recount_mm: float | None, named_mm: float | None, length_mm: float) -> bool:
+    return recount_mm is not None and named_mm is not None and abs(named_mm - recount_mm) <= length_mm

@@ -78,7 +78,7 @@ class Strip:
             placed=tuple(turn.placed),
             joined=turn.joined,
             reached_mm={
-                (lane.coil, camera): lane.track.last_mm - lane.doubtful_mm for camera, lane in self._lanes.items()
+                (lane.coil, camera): lane.track.last_mm - lane.unconfirmed_mm for camera, lane in self._lanes.items()
             },
         )
 
@@ -206,7 +206,7 @@ class Strip:
             self._count(self._assembly(lane).flush(self._joins), turn)
             back_mm = expected_mm(header, length_mm, lane.track) - header.start_mm
             lane.fall_back(min(max(back_mm, 0.0), lane.leap.to_mm - lane.leap.from_mm))
-        if is_confirmed or lane.doubtful_mm <= length_mm:
+        if is_confirmed or lane.unconfirmed_mm <= length_mm:
             self._settle(header.camera, lane, turn)
 
     def _settle(self, camera: str, lane: CoilLane, turn: Turn) -> None:
@@ -299,7 +299,7 @@ class Strip:
         """Report what is open: defects, losses, and of a silent camera all that others saw of the coil."""
         lane = self._lanes[camera]
         if lane.leap is not None:
-            lane.fall_back(lane.doubtful_mm)
+            lane.fall_back(lane.unconfirmed_mm)
             lane.leap.reasons["unconfirmed"] = 0
             self._settle(camera, lane, turn)
         assume(self._state, camera)

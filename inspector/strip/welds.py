@@ -23,7 +23,7 @@ def weld_mm(header: Header, length_mm: float, lane: CoilLane) -> float | None:
     if header.boot != lane.track.boot or lane.is_restored or not 0 <= lost <= LOST_FRAMES:
         return None
     start_mm, near_mm = header.start_mm or 0.0, (1 + lost) * length_mm
-    ends_mm = lane.track.last_mm, lane.track.last_mm - lane.doubtful_mm
+    ends_mm = lane.track.last_mm, lane.track.last_mm - lane.unconfirmed_mm
     if start_mm > near_mm and any(abs(start_mm - end_mm) <= near_mm for end_mm in ends_mm):
         return start_mm
     return 0.0 if start_mm <= near_mm else None
@@ -36,7 +36,7 @@ def tail(lane: CoilLane, camera: str, other: str) -> Weld:
         other=other,
         is_head=False,
         camera=camera,
-        at_mm=round(lane.track.placed_mm - lane.doubtful_mm, 1),
+        at_mm=round(lane.track.placed_mm - lane.unconfirmed_mm, 1),
         is_estimated=lane.is_estimated,
     )
 

@@ -12,6 +12,7 @@ from inspector.config.camera import CameraSection
 from inspector.records.events import CoilReport, Data, Defect
 from inspector.records.stages import Loss
 from inspector.strip.coils import SILENT_NS
+from inspector.strip.ledger import CoilLane
 from inspector.strip.strip import REPORT_AFTER_NS, Strip
 from tests.coils import CAMERAS, LENGTH_MM, STEPS, Camera, Ledger
 from tests.frames import LAST, findings, header, inspected
@@ -268,6 +269,12 @@ def test_a_state_of_another_version_is_refused() -> None:
         with pytest.raises(ValueError):
             strip.restore(state, 0)
     assert coils(say(seen(0), strip=strip)) == [("C", "started")]
+
+
+def test_a_state_of_before_is_read() -> None:
+    """Under the names that its fields had: a position that one frame named is kept."""
+    kept = {"coil": "C", "track": {"boot": "b", "number": 7}, "doubted_mm": 20.0}
+    assert msgspec.convert(kept, CoilLane).recount_mm == 20.0
 
 
 def test_bad_frames_before_a_restart_of_the_inspector_are_missed_once() -> None:
