@@ -17,11 +17,22 @@ SHARE = 0.25
 SOLID_PX = 8
 """Columns in a row that must be light where the strip begins."""
 GROUND = 0.3
-"""The ground next to the strip is darker than this share of the strip; light falls off by less."""
-LIGHT_PERCENTILE = 90
-"""Of a picture's columns: as light as strip. Strip that fills less than a tenth of a picture has no edge in it."""
+"""The ground next to the strip is darker than this share of the strip."""
+GROUND_GREY = 12.0
+"""Ground that fills more than half of a picture is no lighter: what is, may be strip next to glare."""
+LEAST_STRIP = 0.1
+"""Of a picture's columns. Strip that fills less has no edge in it."""
+LEVEL_PERCENTILE = 25
+"""Of the columns that are lighter than ground: as light as strip, whatever glares on it."""
 LEAST_GREY = 8.0
 """Strip is lighter than the background by at least this; else its edge cannot be found."""
+NEAR_PX = 32
+"""Columns to both sides of an edge that are compared."""
+WITHIN_PX = 64
+"""The step lies within this many columns of where light begins: next to the strip the ground has some of its light."""
+LEAST_STEP = 1.4
+"""An edge is a step in light, inside over outside; light that falls off has none. Of 134 sides of 307 real frames of
+Severstal's that look like edges, the 131 that are have 1.6 or more, the 3 that are dim strip 1.26 or less."""
 
 
 def edges(picture: Bytes2D) -> tuple[int | None, int | None]:
@@ -32,11 +43,18 @@ def edges(picture: Bytes2D) -> tuple[int | None, int | None]:
 
 def _begin(profile: NDArray[np.float64]) -> int | None:
     """First column of the strip from this side, (W,) greys; None where it begins before."""
-    dark, light = float(profile[: SOLID_PX // 2].min()), float(np.percentile(profile, LIGHT_PERCENTILE))
-    level = float(np.median(profile[profile >= dark + SHARE * (light - dark)]))  # of the strip, narrow or wide
-    if level - dark < LEAST_GREY or dark > GROUND * level:
+    dark = float(profile[: SOLID_PX // 2].min())
+    lit = profile[(profile >= dark + LEAST_GREY) & (profile * GROUND >= dark)]
+    if len(lit) < len(profile) * (LEAST_STRIP if dark <= GROUND_GREY else 0.5):
         return None
-    is_light = profile >= dark + SHARE * (level - dark)
+    is_light = profile >= dark + SHARE * (float(np.percentile(lit, LEVEL_PERCENTILE)) - dark)
     solid = np.convolve(is_light, np.ones(SOLID_PX), "valid") >= SOLID_PX
     place = int(np.argmax(solid))
-    return place if solid.any() and place > 0 else None
+    return place if solid.any() and place > 0 and _step(profile, place) >= LEAST_STEP else None
+
+
+def _step(profile: NDArray[np.float64], place: int) -> float:
+    """How many times lighter it becomes at one column near a place."""
+    wide = np.pad(profile, NEAR_PX, "edge")[max(0, place - WITHIN_PX) : place + WITHIN_PX + 2 * NEAR_PX]
+    greys = np.median(np.lib.stride_tricks.sliding_window_view(wide, NEAR_PX), axis=1) + 1
+    return float((greys[NEAR_PX:] / greys[:-NEAR_PX]).max())

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from inspector.images.edge import edges
+from inspector.images.edge import WITHIN_PX, edges
+from inspector.records.frame import Bytes2D
 from inspector.simulator.sheet import Sheet
 
 
@@ -22,6 +23,38 @@ def test_light_that_falls_off_is_no_edge() -> None:
     profile = 40 + 80 * np.sin(np.linspace(0, np.pi, 200))
     profile[60:140] = 120
     assert edges(np.tile(profile.astype(np.uint8), (64, 1))) == (None, None)
+
+
+@pytest.mark.parametrize(("dim", "slope"), [(12, 0.1), (16, 0.15), (28, 0.3)])
+def test_dim_strip_is_no_ground(dim: int, slope: float) -> None:
+    """Real strip has a quarter of its light, or less, at the side of a picture: without a step it is strip."""
+    profile = np.minimum(dim + slope * np.arange(1600), 110)
+    picture = np.tile(profile.astype(np.uint8), (64, 1))
+    assert edges(picture) == (None, None)
+    picture[:, :60] = 3
+    assert edges(picture)[0] == pytest.approx(60, abs=WITHIN_PX)
+
+
+@pytest.mark.parametrize("glare", [0.0, 0.12, 0.2, 0.45, 0.6])
+@pytest.mark.parametrize(("first", "end"), [(100, 1500), (0, 1200), (400, 1000), (700, 1000)])
+def test_glare_is_no_strip(first: int, end: int, glare: float) -> None:
+    """A band many times lighter than the strip, however wide, leaves the strip's own edges where they are."""
+    picture = _glaring(first, end, glare)
+    assert edges(picture) == ((first or None), end)
+
+
+@pytest.mark.parametrize("glare", [0.0, 0.12, 0.2, 0.45])
+def test_glare_on_strip_that_fills_the_picture(glare: float) -> None:
+    """What is dark next to it is not dark enough for ground. Over half of a picture it would be strip."""
+    assert edges(_glaring(0, 1600, glare)) == (None, None)
+
+
+def _glaring(first: int, end: int, share: float) -> Bytes2D:
+    random = np.random.default_rng(2)
+    greys = np.full(1600, 8.0)
+    greys[first:end] = 45
+    greys[first + 30 : first + 30 + round(share * (end - first))] = 230
+    return np.clip(random.normal(greys, 4, (64, 1600)), 0, 255).astype(np.uint8)
 
 
 def test_no_light() -> None:
