@@ -44,12 +44,12 @@ def pace(
     frames: int,
     rate_fps: float,
     *,
-    clock_ns: Callable[[], int] = time.time_ns,
+    clock_ns: Callable[[], int] = time.monotonic_ns,
     sleep: Callable[[float], object] = time.sleep,
 ) -> dict[str, int]:
     """Send frames evenly, each at its time or as soon after it as `send` has room.
 
-    Return when each was due, UNIX nanoseconds, by the coil that `send` returns.
+    Return when each was due, nanoseconds of this clock, by the coil that `send` returns.
     """
     began_ns = clock_ns()
     due_ns: dict[str, int] = {}
@@ -105,11 +105,11 @@ class BenchLine:
         Raises: InspectorError when the daemon fails, stalls, or loses a frame or an event.
         """
         frames, before = max(2, round(rate_fps * seconds)), self._batches()
-        began = time.perf_counter()
+        began, ahead_ns = time.perf_counter(), time.time_ns() - time.monotonic_ns()
         due_ns = pace(self._send_next, frames, rate_fps)
         seconds_taken = time.perf_counter() - began
         arrived_ns = self._arrivals_ns(due_ns.keys())
-        latencies_ms = tuple((arrived_ns[coil] - due_ns[coil]) / 1e6 for coil in due_ns)
+        latencies_ms = tuple((arrived_ns[coil] - ahead_ns - due_ns[coil]) / 1e6 for coil in due_ns)
         after = self._batches()
         return Load((frames - 1) / seconds_taken, latencies_ms, (after[0] - before[0]) / (after[1] - before[1]))
 
