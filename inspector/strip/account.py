@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from inspector.config.motion import RunningTime
-from inspector.records.events import CoilReport, Crowded, Data, Doubtful
+from inspector.records.events import CoilReport, Crowded, Data
 from inspector.records.stages import Crowd, Inspected, Placed
 from inspector.strip.geometry import Place
 from inspector.strip.ledger import CoilLane, CoilSums
@@ -83,31 +83,6 @@ def crowded(arrival: Inspected, crowd: Crowd, lane: CoilLane, at: Place) -> Crow
         captured_ns=arrival.frame.header.captured_ns,
         is_estimated=lane.is_estimated,
     )
-
-
-def doubt(arrival: Inspected, lane: CoilLane, turn: Turn) -> None:
-    """Note what of a frame's new strip was not surely seen; its lane is accounted for up to where that begins."""
-    is_due = lane.doubt.see(arrival.doubts, lane.accounted_mm, lane.track.placed_mm)
-    if is_due and lane.leap is None:
-        report_doubt(arrival.frame.header.camera, lane, turn)
-
-
-def report_doubt(camera: str, lane: CoilLane, turn: Turn) -> None:
-    """Report what was not surely seen under a camera and waits for that."""
-    if not lane.doubt.faults:
-        return
-    start_mm, end_mm, faults = lane.doubt.take()
-    if end_mm > start_mm:
-        turn.events.append(
-            Doubtful(
-                camera=camera,
-                coil=lane.coil,
-                start_mm=round(start_mm, 1),
-                end_mm=round(end_mm, 1),
-                faults=faults,
-                is_estimated=lane.is_estimated,
-            )
-        )
 
 
 def totals(state: bytes) -> dict[str, CoilReport]:

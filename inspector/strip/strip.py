@@ -22,8 +22,8 @@ from inspector.config.severity import SeveritySection
 from inspector.records.events import Defect
 from inspector.records.frame import Header
 from inspector.records.stages import COMES_AGAIN, Findings, Inspected, Loss, Placed
-from inspector.strip import welds
-from inspector.strip.account import StripState, Turn, crowded, doubt, report_doubt, settled
+from inspector.strip import doubtful, welds
+from inspector.strip.account import StripState, Turn, crowded, settled
 from inspector.strip.coils import PAUSE_NS, come_back, is_late, nameless, newest, remember, silent
 from inspector.strip.defects import Assembly, Joins
 from inspector.strip.geometry import Place, expected_mm, place, runs_back
@@ -108,7 +108,7 @@ class Strip:
         crowd = arrival.crowd
         known = lane.known(arrival.detections if crowd is None else (crowd,), at.start_mm)
         lane.see_again(at.start_mm, at.end_mm)
-        doubt(arrival, lane, turn)
+        doubtful.see(arrival, lane, turn)
         new_mm = lane.track.placed_mm - lane.accounted_mm
         coil.inspected_mm += new_mm
         coil.frames += 1
@@ -313,7 +313,7 @@ class Strip:
         if falls_short:
             lane.track.placed_mm, lane.reasons = farthest_mm, {"silent": 0}
             self._miss(camera, lane, farthest_mm, turn)
-        report_doubt(camera, lane, turn)
+        doubtful.leave(camera, lane, turn)
 
     def _end(self, coil: CoilSums, turn: Turn) -> None:
         """End a coil; a camera that never came missed all of it."""

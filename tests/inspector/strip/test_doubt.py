@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+import pytest
 
 from inspector.records.events import CoilReport, Data, Doubtful
 from inspector.records.stages import Inspected
@@ -47,6 +48,30 @@ def test_a_fault_that_stands_counts_on_each_coil_and_before_its_end() -> None:
     places = [place for place, item in enumerate(reported) if isinstance(item, CoilReport) and item.state == "ended"]
     kinds = [type(item) for item in reported]
     assert kinds.index(Doubtful) < places[0]
+
+
+@pytest.mark.parametrize(("shows_from", "expected"), [(0, [0.0]), (1, [10.0]), (2, [20.0]), (3, [])])
+def test_a_plate_that_is_over_before_a_fault_is_raised(shows_from: int, expected: list[float]) -> None:
+    """It counts where it shows over half of the plate or more; what only shows at a plate's end does not."""
+    strip = Strip(CAMERAS[:1])
+    plate = (frame(number, SHOWS if number >= shows_from else {}, coil="A") for number in range(4))
+    reported = say(*plate, strip=strip)
+    reported += say(frame(4, {}, 0.0, coil="B"), strip=strip)
+    assert doubtful(reported) == [("A", start_mm, 40.0, ("dark",)) for start_mm in expected]
+
+
+def test_a_plate_that_falls_back_with_a_wrong_position() -> None:
+    """Its middle is that of the strip that was seen: one frame named a position 5 m ahead."""
+    strip = Strip(CAMERAS[:1])
+    reported = say(frame(0, {}, 5000.0), frame(1, {}), frame(2, {}), frame(3, SHOWS), frame(4, SHOWS), strip=strip)
+    assert doubtful(reported + strip(LAST).events) == []
+
+
+def test_what_a_screen_looked_at_is_sure_until_it_is_found_blind() -> None:
+    """Though it looked at a plate from head to tail."""
+    strip = Strip(CAMERAS[:1])
+    asked = [frame(number, {"screen_blind": False}) for number in range(4)]
+    assert doubtful(say(*asked, strip=strip) + strip(LAST).events) == []
 
 
 def test_nothing_of_it_is_lost_over_a_restart() -> None:
