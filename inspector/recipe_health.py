@@ -2,9 +2,10 @@
 
 Three faults make a frame's maps worthless, whatever they show: presences that are no numbers; presences that stay the
 same to the last bit while the pictures change; a picture far from all that the recipe was taught (where its graph
-measures that). A fault is raised after enough such frames in a row and returned after enough without.
+measures that). A fault is raised after enough such frames in a row and returned after enough without. What a screen
+looked at holds until the screen is found to be blind.
 
-Knows maps and headers. Must not know engines, pixels, sockets.
+Knows maps and headers, whether a screen was asked. Must not know engines, pixels, sockets.
 """
 
 from __future__ import annotations
@@ -46,17 +47,14 @@ class _Camera(msgspec.Struct):
     """Checksum of that frame."""
     alike: int = 1
     """Different frames in a row with the same presences."""
-    is_screened: bool = False
-    """Whether the screen that looked at its frames was found to be blind, since the last of them."""
 
     def doubts(self, screen: str) -> dict[str, bool]:
         """Faults for which its last frame cannot be relied on: whether each stands, or shows alone."""
         doubts: dict[str, bool] = {fault: fault in self.standing for fault in (*self.streaks, *self.standing)}
         if self.alike > 1:
             doubts.setdefault("constant", False)
-        if screen or self.is_screened:
-            doubts["screen_blind"] = self.is_screened or screen == "blind"
-            self.is_screened = False
+        if screen:
+            doubts["screen_blind"] = screen == "blind"
         return doubts
 
 
@@ -76,8 +74,6 @@ class RecipeHealth:
         maps, events = inferred.maps, list[RecipeStatus]()
         if maps is None:
             return findings
-        for camera in self._cameras.values() if inferred.screen == "blind" else ():
-            camera.is_screened = True
         doubts: list[dict[str, bool]] = []
         answered = -1
         shared = Counter(patch.plane for patch in inferred.batch.patches)
@@ -96,7 +92,9 @@ class RecipeHealth:
                     events.append(event)
             doubts.append(camera.doubts(inferred.screen))
         findings = findings.doubted(doubts)
-        return msgspec.structs.replace(findings, events=(*findings.events, *events)) if events else findings
+        return msgspec.structs.replace(
+            findings, events=(*findings.events, *events), is_screen_blind=inferred.screen == "blind"
+        )
 
     def is_standing(self, camera: str, fault: RecipeFault) -> bool:
         """Whether the recipe has a fault on a camera's frames now; from any thread."""

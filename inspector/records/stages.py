@@ -330,6 +330,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     """Pieces and open defects that became a part of another: its id by theirs, in the order in which they did."""
     events: tuple[Data, ...] = ()
     """What will be recorded and published, in this order."""
+    is_screen_blind: bool = False
+    """The recipe's screen was found to be blind by this batch: what it looked at before was not surely seen."""
     inspected_mm: dict[str, float] = {}
     """Strip that was inspected for the first time, by camera: what comes by again is not in it."""
     reached_mm: dict[tuple[str, str], float] = {}

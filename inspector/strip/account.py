@@ -70,6 +70,11 @@ def settled(state: StripState) -> dict[tuple[str, str], float]:
     return settled_mm
 
 
+def reached(state: StripState) -> dict[tuple[str, str], float]:
+    """How far the coil under each camera has surely come, by coil and camera."""
+    return {(lane.coil, camera): lane.track.last_mm - lane.unconfirmed_mm for camera, lane in state.lanes.items()}
+
+
 def crowded(arrival: Inspected, crowd: Crowd, lane: CoilLane, at: Place) -> Crowded:
     """The one event of a frame that has more in it than can be listed."""
     return Crowded(

@@ -51,6 +51,10 @@ class Doubt(msgspec.Struct):
         middle_mm = ((self.begin_mm or 0.0) + self.last_mm) / 2
         self._count({fault for fault, at_mm in self.since_mm.items() if at_mm <= middle_mm} - {SCREEN})
 
+    def find_blind(self) -> None:
+        """Count what the recipe's screen looked at, for it was found to be blind."""
+        self._count({SCREEN} & self.since_mm.keys())
+
     def take(self) -> tuple[float, float, tuple[str, ...]]:
         """Take away what waits: its begin, its end and the faults that stood."""
         taken = self.start_mm, self.end_mm, tuple(sorted(self.faults))

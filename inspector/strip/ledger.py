@@ -183,6 +183,8 @@ class CoilSums(msgspec.Struct):
     """Boot and number of the last frame under each of them."""
     left_unseen_mm: dict[str, list[tuple[float, float]]] = {}
     """What was missed under each of them, should it come back."""
+    left_doubt: dict[str, Doubt] = {}
+    """What shows of each of them that cannot be relied on, should it turn out so."""
     left_running_ns: int = 0
     """How long the line had run when the last of them left."""
     ends_mm: dict[str, float] = {}
@@ -231,6 +233,7 @@ class CoilSums(msgspec.Struct):
         self.left_last_mm[camera] = lane.track.last_mm
         self.left_at[camera] = lane.track.boot, lane.track.number
         self.left_unseen_mm[camera] = lane.unseen_mm
+        self.left_doubt[camera] = lane.doubt
         self.cameras.discard(camera)
 
     def reach(self, lane: CoilLane) -> None:

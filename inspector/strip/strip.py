@@ -23,7 +23,7 @@ from inspector.records.events import Defect
 from inspector.records.frame import Header
 from inspector.records.stages import COMES_AGAIN, Findings, Inspected, Loss, Placed
 from inspector.strip import doubtful, welds
-from inspector.strip.account import StripState, Turn, crowded, settled
+from inspector.strip.account import StripState, Turn, crowded, reached, settled
 from inspector.strip.coils import PAUSE_NS, come_back, is_late, nameless, newest, remember, silent
 from inspector.strip.defects import Assembly, Joins
 from inspector.strip.geometry import Place, expected_mm, place, runs_back
@@ -59,6 +59,8 @@ class Strip:
     def __call__(self, findings: Findings) -> Findings:
         """Place every arrival of a batch on the strip."""
         turn = Turn(findings.closed_ns)
+        if findings.is_screen_blind:
+            doubtful.find_blind(self._state, turn)
         for arrival in findings.arrivals:
             if isinstance(arrival, Loss):
                 self._lose(arrival, turn)
@@ -77,9 +79,7 @@ class Strip:
             left_mm=turn.left_mm,
             placed=tuple(turn.placed),
             joined=turn.joined,
-            reached_mm={
-                (lane.coil, camera): lane.track.last_mm - lane.unconfirmed_mm for camera, lane in self._lanes.items()
-            },
+            reached_mm=reached(self._state),
         )
 
     def state(self) -> bytes:

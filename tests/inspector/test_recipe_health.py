@@ -126,15 +126,15 @@ def test_each_frame_says_for_what_it_cannot_be_relied_on(fault: RecipeFault) -> 
 
 
 def test_what_a_screen_looked_at_that_is_found_blind() -> None:
-    """Its frames are doubtful once it is; of a camera that has none in that batch only the next one says so."""
+    """Frames of the batch by which it is are doubtful, as is all that it looked at before: no frame behind it."""
     health, plane = RecipeHealth(["top", "low"]), np.zeros((1, HEIGHT, WIDTH), np.uint8)
 
-    def see(screen: Literal["", "asked", "blind"], camera: str) -> dict[str, bool]:
+    def see(screen: Literal["", "asked", "blind"], camera: str) -> tuple[dict[str, bool], bool]:
         of = header(camera=camera)
         inferred = Inferred(batch(Frame(of, 0)), RECIPE, Maps(plane, plane, np.zeros((1, 2), np.float32)), screen)
-        return health(inferred, Findings(arrivals=(inspected(of),), closed_ns=0)).inspected[0].doubts
+        found = health(inferred, Findings(arrivals=(inspected(of),), closed_ns=0))
+        return found.inspected[0].doubts, found.is_screen_blind
 
-    assert see("asked", "top") == see("asked", "low") == {"screen_blind": False}
-    assert see("blind", "top") == {"screen_blind": True}
-    assert see("", "low") == {"screen_blind": True}
-    assert see("", "low") == see("", "top") == {}
+    assert see("asked", "top") == see("asked", "low") == ({"screen_blind": False}, False)
+    assert see("blind", "top") == ({"screen_blind": True}, True)
+    assert see("", "low") == see("", "top") == ({}, False)

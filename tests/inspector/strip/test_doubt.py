@@ -13,7 +13,7 @@ from inspector.records.stages import Inspected
 from inspector.strip.doubt import PIECE_MM
 from inspector.strip.strip import Strip
 from tests.coils import CAMERAS
-from tests.frames import LAST, rejected
+from tests.frames import LAST, findings, rejected
 from tests.strips import say, seen
 
 SHOWS, STANDS = {"dark": False}, {"dark": True}
@@ -72,6 +72,24 @@ def test_what_a_screen_looked_at_is_sure_until_it_is_found_blind() -> None:
     strip = Strip(CAMERAS[:1])
     asked = [frame(number, {"screen_blind": False}) for number in range(4)]
     assert doubtful(say(*asked, strip=strip) + strip(LAST).events) == []
+
+
+def test_a_screen_that_is_found_blind_between_two_coils() -> None:
+    """It looked at all of the coil that one camera has left, and at the next one's head, and at nothing of it there."""
+    strip, reported = Strip(CAMERAS), list[Data]()
+    asked, found = {"screen_blind": False}, {"screen_blind": True}
+    for number in range(4):
+        reported += say(frame(number, asked, coil="A"), frame(number, asked, coil="A", camera="bottom"), strip=strip)
+    reported += say(frame(4, asked, 0.0, coil="B"), strip=strip)
+    blind = findings(frame(5, found, 10.0, coil="B"))
+    reported += strip(msgspec.structs.replace(blind, is_screen_blind=True)).events
+    reported += say(frame(6, {}, 20.0, coil="B"), frame(4, {}, 0.0, coil="B", camera="bottom"), strip=strip)
+    reported += strip(LAST).events
+    faults = ("screen_blind",)
+    assert doubtful(reported) == [("A", 0.0, 40.0, faults), ("B", 0.0, 20.0, faults), ("A", 0.0, 40.0, faults)]
+    assert [item.camera for item in reported if isinstance(item, Doubtful)] == ["top", "top", "bottom"]
+    of_coil = [item for item in reported if isinstance(item, Doubtful | CoilReport) and item.coil == "A"]
+    assert isinstance(of_coil[-1], CoilReport) and of_coil[-1].state == "ended"
 
 
 def test_nothing_of_it_is_lost_over_a_restart() -> None:
