@@ -222,7 +222,9 @@ class CoilSums(msgspec.Struct):
         accounted_mm = max(absent_mm, last_mm)
         track = CameraTravel(header.boot, number, last_mm if header.start_mm is None else 0.0, accounted_mm)
         lane = CoilLane(self.name, track, accounted_mm=accounted_mm, is_estimated=header.is_estimated)
-        lane.unseen_mm = self.left_unseen_mm.pop(header.camera, []) if back else []
+        unseen_mm, doubt = self.left_unseen_mm.pop(header.camera, []), self.left_doubt.pop(header.camera, Doubt())
+        if back:
+            lane.unseen_mm, lane.doubt = unseen_mm, doubt
         lane.miss(0.0, absent_mm)  # so it was reported, and is inspected now
         return lane
 

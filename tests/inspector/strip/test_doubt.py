@@ -74,6 +74,18 @@ def test_what_a_screen_looked_at_is_sure_until_it_is_found_blind() -> None:
     assert doubtful(say(*asked, strip=strip) + strip(LAST).events) == []
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_wrong_name_while_a_fault_shows(*, is_killed: bool) -> None:
+    """One frame names another coil: what showed before it counts once the fault is raised, over a restart too."""
+    strip = Strip(CAMERAS[:1])
+    say(*(frame(number, SHOWS if number >= 5 else {}) for number in range(8)), frame(8, SHOWS, coil="X"), strip=strip)
+    if is_killed:
+        state, strip = strip.state(), Strip(CAMERAS[:1])
+        strip.restore(state, 0)
+    reported = say(frame(9, SHOWS), frame(10, STANDS), frame(11, {}), strip=strip)
+    assert [stretch for stretch in doubtful(reported) if stretch[0] == "C"] == [("C", 50.0, 110.0, ("dark",))]
+
+
 def test_a_screen_that_is_found_blind_between_two_coils() -> None:
     """It looked at all of the coil that one camera has left, and at the next one's head, and at nothing of it there."""
     strip, reported = Strip(CAMERAS), list[Data]()
