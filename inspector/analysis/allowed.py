@@ -1,6 +1,7 @@
 """Which of a map's regions their classes may report, as far as a frame shows. Pure.
 
-Knows: regions, and what classes ask of them. Must not know: where a frame lies, what was seen before it.
+Knows: regions, what classes ask of them and how far apart pieces of one defect lie, in the strip's measure. Must not
+know: where on the coil a frame lies, what was seen before it.
 """
 
 from __future__ import annotations

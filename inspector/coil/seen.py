@@ -255,15 +255,15 @@ def closed(seen: CoilHistory, record: CoilRecord) -> CoilFile:
 
 
 def stretches(
-    missed: Iterable[Missed | Doubtful], from_mm: float, to_mm: float
+    reported: Iterable[Missed | Doubtful], from_mm: float, to_mm: float
 ) -> dict[str, list[tuple[float, float]]]:
-    """By camera, what it missed, or did not surely see, between two positions: apart, in order."""
+    """By camera, what was reported of it as missed, or as not surely seen, between two positions: apart, in order."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for gap in sorted(missed, key=lambda gap: gap.start_mm):
-        start_mm, end_mm = max(gap.start_mm, from_mm), min(gap.end_mm, to_mm)
+    for stretch in sorted(reported, key=lambda stretch: stretch.start_mm):
+        start_mm, end_mm = max(stretch.start_mm, from_mm), min(stretch.end_mm, to_mm)
         if end_mm <= start_mm:
             continue
-        apart = found.setdefault(gap.camera, [])
+        apart = found.setdefault(stretch.camera, [])
         if apart and start_mm <= apart[-1][1]:
             start_mm, before_mm = apart.pop()
             end_mm = max(end_mm, before_mm)
@@ -294,10 +294,10 @@ def length_m(apart: Iterable[tuple[float, float]]) -> float:
 
 
 def _spans(
-    spans: Sequence[Span], columns: Columns, strip: Iterable[Missed | Doubtful], crowded: Iterable[Crowded]
+    spans: Sequence[Span], columns: Columns, reported: Iterable[Missed | Doubtful], crowded: Iterable[Crowded]
 ) -> Iterator[Span]:
     """Yield what each camera saw, on the sides that its frames named: of them the configuration may not know."""
-    sides = {stretch.camera: set[str]() for stretch in strip}
+    sides = {stretch.camera: set[str]() for stretch in reported}
     for number, side in np.unique(np.stack([columns.camera, columns.side], 1), axis=0):
         sides.setdefault(columns.cameras[number], set()).add(SIDES[side])
     for crowd in crowded:

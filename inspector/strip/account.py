@@ -1,6 +1,6 @@
 """What the strip stage keeps, and what one batch adds to it: the records that its rules pass among themselves.
 
-Knows: lanes and sums. Must not know: the rules.
+Knows: lanes and sums, and what follows from them as they stand. Must not know: the rules by which they change.
 """
 
 from __future__ import annotations
