@@ -13,7 +13,7 @@ from inspector.alarms import states, suppression
 from inspector.alarms.clock import utc
 from inspector.alarms.motion import StripMotion
 from inspector.alarms.quantity import Noted
-from inspector.alarms.rules import Condition, KeptCondition
+from inspector.alarms.rules import Condition, KeptCondition, Rest
 from inspector.alarms.settings import AlarmSection
 from inspector.alarms.standing import StandingReports
 from inspector.alarms.states import STATES, Cause
@@ -179,6 +179,15 @@ class ConfiguredAlarm:
         is_raised = state == states.ANNOUNCED != before
         self.raised += is_raised
         return [self._event(cause, operator, reason, is_raised=is_raised)]
+
+    def rest(self, monotonic_ns: int) -> Rest:
+        """How long it stays as it is, unless somebody puts it aside or back; one that is suppressed by what the strip
+        does may change at any time.
+        """
+        if not self.condition.is_met and not self._is_met:
+            return Rest()
+        rest = self.condition.rest(monotonic_ns)
+        return rest if self._expression is None or rest == Rest() else Rest(until_ns=0)
 
     # --- what is reported of it -----------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from inspector.alarms.flood import Floods, KeptFlood
 from inspector.alarms.motion import StripMotion
 from inspector.alarms.orders import Outcome, carry_out
 from inspector.alarms.quantity import Noted
+from inspector.alarms.rules import Rest
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.alarms.standing import Fault, StandingReports, of_0_3
 from inspector.alarms.suppression import Fact
@@ -110,6 +111,11 @@ class Alarms:
         return msgspec.structs.replace(
             findings, events=(*findings.events, *announced), answers={**findings.answers, **answers}
         )
+
+    def rest(self) -> Rest:
+        """How long every alarm stays as it is: batches in which nothing is found may be left out for as long."""
+        rests = [alarm.rest(self._now_ns) for alarm in self._alarms.values()]
+        return Rest(*(min(lasting) for lasting in zip(*rests, strict=True))) if rests else Rest()
 
     def state(self) -> bytes:
         """The state and the quantity of every alarm, by its name."""

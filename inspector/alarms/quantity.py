@@ -7,6 +7,7 @@ Knows: which events each kind of rule reads, and how they add up. Must not know:
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -119,6 +120,10 @@ class Quantity:
                     self.source = LastEvent(event.coil, event.camera, "", behind)
         else:
             self._look()
+
+    def rest_mm(self) -> float:
+        """How far the strip may come before it is less; endless for what stands until it is reported otherwise."""
+        return self.window.rest_mm() if self.section.kind in WITHIN else math.inf
 
     def replace(self, section: AlarmSection) -> None:
         """Follow another rule from now on: what it leaves out counts no more."""

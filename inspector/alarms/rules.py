@@ -5,7 +5,8 @@ Knows: one rule, its quantity, since when the condition is met or gone. Must not
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -22,6 +23,15 @@ class KeptCondition(msgspec.Struct, frozen=True):
     is_met: bool
     before_ns: int
     """For how long, but no longer than the delays: time beyond them changes nothing."""
+
+
+class Rest(NamedTuple):
+    """How long nothing changes of itself, whatever batches come in which nothing is found."""
+
+    until_ns: float = math.inf
+    """On the clock of the batches."""
+    way_mm: float = math.inf
+    """How far the strip may come meanwhile, under any camera."""
 
 
 class Condition:
@@ -53,6 +63,13 @@ class Condition:
         if is_delayed:
             return None
         return "met" if is_met else "gone"
+
+    def rest(self, now_ns: int) -> Rest:
+        """How long it stays as it is: until its delay is over, or what meets it begins to leave the window."""
+        section = self.section
+        over_ns = self._since_ns + 1_000_000 * (section.on_delay_ms if self.is_met else section.off_delay_ms)
+        until_ns = over_ns if now_ns < over_ns else math.inf
+        return Rest(until_ns, self.quantity.rest_mm() if self.is_met else math.inf)
 
     def replace(self, section: AlarmSection) -> None:
         """Follow another rule from now on."""

@@ -10,6 +10,7 @@ Knows: positions along coils. Must not know: rules' limits and delays, states.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable
@@ -141,6 +142,13 @@ class StripWindow(msgspec.Struct):
         if not lane.ends:
             return 0.0
         return lane.length_mm - max(0.0, lane.begin_mm - self.items[lane.ends[0][1]].start_mm)
+
+    def rest_mm(self) -> float:
+        """How far the strip may come until something that counts leaves a window, or begins to where lengths count."""
+        lanes = (lane for coil, cameras in self.lanes.items() if coil not in self.silent for lane in cameras.values())
+        firsts = ((lane.begin_mm, self.items[lane.ends[0][1]]) for lane in lanes)
+        ways_mm = ((item.start_mm if self.sums_length else item.end_mm) - begin_mm for begin_mm, item in firsts)
+        return max(0.0, min(ways_mm, default=math.inf))
 
     def add(self, item: WindowItem) -> bool:
         """Put what was found into its window; what has grown takes the place of its part.

@@ -4,7 +4,7 @@ The alarms' stage is run again over the events of the past, one recorded group a
 Between two groups that name a place on the strip it is taken as having run evenly, under all cameras of a coil at once,
 whatever was recorded between them. Nobody knows how an operator would have acted: every alarm is taken as acknowledged
 at once, so that each time its condition comes again counts. Windows and delays passed by batches then, of which nobody
-knows those without events, and pass by `STEP_NS` now.
+knows those without events, and pass by steps of `STEP_NS` now; those in which nothing can change are left out.
 
 Knows: events in their order, rules. Must not know: the journal's files, how the comparison is printed.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ import msgspec
 
 from inspector.alarms.alarms import Alarms
 from inspector.alarms.motion import STANDS_NS
+from inspector.alarms.rules import Rest
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.config.severity import SeveritySection, severity
 from inspector.records.commands import Acknowledge, Asked
@@ -45,11 +46,11 @@ CONSEQUENCES = (Alarm, Flood, Commanded, Decision, Unknown)
 ON_STRIP = (Defect, Missed, Crowded)
 """What lies on the strip, and so tells how far it has come."""
 STEP_NS = 50_000_000
-"""Between two recorded groups the alarms look this often, about as batches come, while windows and delays run out."""
+"""Between two recorded groups the alarms look no more often, about as batches come."""
 MOST_STEPS = 600
-"""A longer time is divided into this many."""
+"""After this many looks they look half as often, and so on."""
 QUIET_STEP_NS = STANDS_NS // 2
-"""So often they look when nothing can run out, so that a strip that runs does not seem to stand."""
+"""So often they look though nothing can change, so that a strip that runs does not seem to stand."""
 MOST_QUIET_STEPS = 64
 """A longer pause is divided into this many."""
 NOBODY = "rejudge"
@@ -84,7 +85,7 @@ def again(
     raised: Raised = {}
     waiting: set[str] = set()
     coils, as_now = _Coils(records), _Now({made.first_seq: made for made in records}, severities)
-    for seq, findings in _batches(events, as_now, stations_m, _Reach.of(sections)):
+    for seq, findings in _batches(events, as_now, stations_m, alarms.rest):
         asked = tuple(Asked(number, Acknowledge(alarm=name, operator=NOBODY)) for number, name in enumerate(waiting))
         waiting = set()
         batch = msgspec.structs.replace(findings, asked=asked)
@@ -92,23 +93,6 @@ def again(
             if isinstance(data, Alarm) and _count(data, coils.first_seq(data, seq), raised):
                 waiting.add(data.name)
     return raised
-
-
-class _Reach(NamedTuple):
-    """How long what was recorded can matter to the alarms."""
-
-    within_mm: float
-    """Of the longest window."""
-    delay_ns: int
-    """The longest delay."""
-
-    @classmethod
-    def of(cls, sections: Sequence[AlarmSection]) -> _Reach:
-        """The farthest of all rules."""
-        delays_ms = (delay_ms for section in sections for delay_ms in (section.on_delay_ms, section.off_delay_ms))
-        return cls(
-            1000 * max((section.within_m for section in sections), default=0.0), 10**6 * max(delays_ms, default=0)
-        )
 
 
 class _Group(NamedTuple):
@@ -145,14 +129,15 @@ class _Way(NamedTuple):
         seen_mm = {place[1]: at_mm - before_mm[place] for place, at_mm in reached_mm.items()}
         return Findings(closed_ns=at_ns, reached_mm=reached_mm, inspected_mm=seen_mm)
 
-    def passes_ns(self, within_mm: float) -> int:
-        """How long the strip takes to come so far; no longer than the whole way."""
+    def lasts_ns(self, rest: Rest, from_ns: int) -> float:
+        """For how long alarms rest from a time on, where the strip comes as far as under the fastest camera."""
         way_mm = max((at_mm - self.before_mm.get(place, 0.0) for place, at_mm in self.begins_mm.items()), default=0.0)
-        return round((self.until_ns - self.from_ns) * min(1.0, within_mm / way_mm if way_mm > 0 else 0.0))
+        takes_ns = rest.way_mm * max(1, self.until_ns - self.from_ns) / way_mm if way_mm > 0 else math.inf
+        return min(rest.until_ns - from_ns, takes_ns)
 
 
 def _batches(
-    events: Iterable[Event], as_now: _Now, stations_m: Mapping[str, float], reach: _Reach
+    events: Iterable[Event], as_now: _Now, stations_m: Mapping[str, float], rest: Callable[[], Rest]
 ) -> Iterator[tuple[int, Findings]]:
     """Yield what a line's alarms would have been given: what was recorded, and between it strip that runs evenly.
 
@@ -165,10 +150,9 @@ def _batches(
         placed = groups[-1].data
         before, begins_mm = progress.coils_mm(placed), progress.begin(placed)
         way = _Way(before_ns, groups[-1].closed_ns, progress.reached_mm(before), begins_mm)
-        passed_ns = before_ns + way.passes_ns(reach.within_mm)
         for group in groups:
-            at_ns, quiet_ns = max(before_ns + 1, group.closed_ns), max(passed_ns, before_ns) + reach.delay_ns
-            for look_ns in _looks(before_ns, at_ns, quiet_ns):
+            at_ns = max(before_ns + 1, group.closed_ns)
+            for look_ns in _looks(before_ns, at_ns, way, rest):
                 yield before_seq, way.findings(before_ns, look_ns)
                 before_ns = look_ns
             causes = tuple(as_now(data) for data in group.data)
@@ -180,21 +164,25 @@ def _batches(
             before_seq, before_ns = group.seq, at_ns
 
 
-def _looks(from_ns: int, until_ns: int, quiet_ns: int) -> Iterator[int]:
-    """Yield when the alarms look between two groups; less often from two looks behind `quiet_ns` on.
+def _looks(from_ns: int, until_ns: int, way: _Way, rest: Callable[[], Rest]) -> Iterator[int]:
+    """Yield when the alarms look between two groups, each asked for when they have looked before.
 
-    With the first of these the last thing is seen to leave its window, with the second its delay to be over.
+    Of steps of the same length those by which the next thing can have left its window or a delay be over, and the one
+    behind: that shows what follows from it, as that a coil that has left counts no more.
     """
-    turn_ns = from_ns
-    if quiet_ns > from_ns:
-        turn_ns = min(until_ns, quiet_ns + 2 * max(STEP_NS, (quiet_ns - from_ns) // MOST_STEPS))
-    for begin_ns, end_ns, step_ns, most in (
-        (from_ns, turn_ns, STEP_NS, MOST_STEPS),
-        (turn_ns, until_ns, QUIET_STEP_NS, MOST_QUIET_STEPS),
-    ):
-        steps = min(most, math.ceil((end_ns - begin_ns) / step_ns))
-        looks = (begin_ns + (end_ns - begin_ns) * step // steps for step in range(1, steps + 1))
-        yield from (look_ns for look_ns in looks if from_ns < look_ns < until_ns)
+    most_ns = max(QUIET_STEP_NS, (until_ns - from_ns) // MOST_QUIET_STEPS)
+    steps = math.ceil((until_ns - from_ns) / STEP_NS)
+    step_ns = (until_ns - from_ns) / steps
+    look_ns, step, is_behind = from_ns, 0, True
+    for looks in itertools.count():
+        due_ns = 0.0 if is_behind else way.lasts_ns(rest(), look_ns)
+        is_behind = not is_behind and due_ns < most_ns
+        due_step = math.ceil((look_ns - from_ns + min(most_ns, due_ns) - 1) / step_ns)  # 1 ns is rounding
+        step = max(due_step, step + 2 ** (looks // MOST_STEPS))
+        if step >= steps:
+            return
+        look_ns = from_ns + round(step * step_ns)
+        yield look_ns
 
 
 def _legs(events: Iterable[Event]) -> Iterator[list[_Group]]:

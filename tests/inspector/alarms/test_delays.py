@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.alarms import Desk, defect, section, states
+from typing import Any
+
+import pytest
+
+from inspector.alarms.rules import Rest
+from inspector.records.events import Missed
+from tests.alarms import MS, Desk, defect, section, states
 
 
 def test_on_delay() -> None:
@@ -66,3 +72,32 @@ def test_deadband() -> None:
     assert (change.isa_state, change.value) == ("returned", 1.0)
     assert desk.follow(defect(7, end_mm=10_600.0)) == []
     assert states(desk.follow(defect(8, end_mm=10_600.0))) == ["unacknowledged"]
+
+
+def test_how_long_an_alarm_stays_as_it_is() -> None:
+    """For ever while it is not met; else until its delay is over, or what meets it leaves the window."""
+    desk = Desk(section(on_delay_ms=500), section(name="sparse", count=2))
+    assert desk.alarms.rest() == Rest()
+    desk.follow(defect(1, start_mm=890.0, end_mm=900.0))
+    assert desk.alarms.rest() == (500 * MS, 9900.0)
+    desk.run_on(2)
+    desk.follow(after_ms=500)
+    assert desk.alarms.rest() == Rest(way_mm=7900.0)
+    desk.run_on(7.9)
+    desk.follow()
+    assert desk.alarms.rest() == Rest(way_mm=0.0)
+    desk.run_on(0.1)
+    desk.follow()
+    assert desk.alarms.rest() == Rest(until_ns=3500 * MS)
+    desk.follow(after_ms=3000)
+    assert desk.alarms.rest() == Rest()
+
+
+@pytest.mark.parametrize("rules", [{"kind": "missed", "missed_m": 0.1}, {"suppressed_by": "line stands"}])
+def test_an_alarm_that_can_change_at_any_time(rules: dict[str, Any]) -> None:
+    """One whose first missed strip leaves the window bit by bit, and one that is met and that the line may suppress."""
+    desk = Desk(section(**rules))
+    desk.follow(Missed(camera="top", coil="C", reasons={"lost": 1}, start_mm=500.0, end_mm=1000.0), defect(1))
+    desk.run_on(9.6)
+    desk.follow()
+    assert 0.0 in desk.alarms.rest()

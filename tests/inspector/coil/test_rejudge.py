@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from inspector.alarms.alarms import Alarms
+from inspector.alarms.rules import Rest
 from inspector.alarms.settings import AlarmSection, FloodSection
 from inspector.coil.record import record
 from inspector.coil.rejudge import again, recorded
@@ -68,6 +69,10 @@ class Line:
             named = {"id": f"e-{self.seq}", "source": "l", "type": "t", "time": time, "subject": "-", "epoch": "e"}
             self.past.append(Event(seq=self.seq, topicseq=self.seq, data=data, **named))
 
+    def waits(self, seconds: int) -> None:
+        """Record nothing for a while."""
+        self._now_ns += seconds * 10**9
+
     def runs(self, coil: str, chance: random.Random) -> CoilRecord:
         """Have a coil pass, with all that rules ask about; return its record."""
         for _ in range(FRAMES // 5):  # the line's tick
@@ -112,3 +117,45 @@ def test_the_same_rules_give_the_same_alarms(seed: int) -> None:
     then = recorded(line.past, made)
     assert {name for _, name in then} >= {rule.name for rule in RULES} - {"grade"}
     assert again(line.past, RULES, FloodSection(), made, {"top": 0.0}) == then
+
+
+DELAYED = (
+    *RULES,
+    AlarmSection(name="deadband", count=2, within_m=1, deadband=1, off_delay_ms=0),
+    AlarmSection(name="stays", kind="missed", missed_m=0.1, within_m=1000),
+    AlarmSection(name="brief", kind="missed", missed_m=0.16, within_m=1, on_delay_ms=100, off_delay_ms=100),
+    AlarmSection(name="other", kind="area", within_m=2, suppressed_by="alarm late", off_delay_ms=100),
+)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_looks_that_are_left_out_change_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same alarms as if each step were looked at, whatever windows and delays run out, and strip that stands."""
+    line, chance = Line(DELAYED), random.Random(seed)
+    made = [line.runs(coil, chance) for coil in "AB"]
+    found = again(line.past, DELAYED, FloodSection(), made, {"top": 0.0})
+    assert {name for _, name in found} >= {"deadband", "stays", "brief", "other"}
+    monkeypatch.setattr(Alarms, "rest", lambda _: Rest(until_ns=0))
+    assert again(line.past, DELAYED, FloodSection(), made, {"top": 0.0}) == found
+
+
+@pytest.mark.parametrize("within_m", [50.0, 1000.0])
+def test_alarms_look_when_something_can_change(within_m: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten defects, each 10 s after the last: once a second and around what leaves a window, met all the time or not."""
+    line = Line(())
+    line.goes_on(reported("A", "started"))
+    for number in range(1, 11):
+        line.waits(10)
+        line.goes_on(any_defect(id=str(number), coil="A", start_mm=number * 20_000.0 - 20, end_mm=number * 20_000.0))
+    looks: list[int] = []
+    follow = Alarms.__call__
+
+    def look(alarms: Alarms, findings: Findings) -> Findings:
+        looks.append(findings.closed_ns)
+        return follow(alarms, findings)
+
+    monkeypatch.setattr(Alarms, "__call__", look)
+    rules = (AlarmSection(name="defects", count=4, within_m=within_m), AlarmSection(name="missed", kind="missed"))
+    raised = again(line.past, rules, FloodSection(), [], {"top": 0.0})
+    assert raised == ({(0, "defects"): 1} if within_m == 1000 else {})
+    assert 100 <= len(looks) <= 140
