@@ -26,8 +26,10 @@ LEAST_PX, MOST_PX = 64, 512
 """Sides of a crop, where the frame has as many."""
 SOUND_PX = 256
 """Sides of a crop of sound strip."""
+SOUND_TRIES = 8
+"""Places of a frame that are tried for one: where all show something the next frame is asked."""
 MOST_OF_FRAME = 8
-"""Crops of one frame; the field's heaviest coils have 16 defects in a frame."""
+"""Crops of one frame's defects; the field's heaviest coils have 16 of them in a frame."""
 
 
 class Cut:
@@ -70,13 +72,15 @@ class Cut:
         return msgspec.structs.replace(findings, crops=tuple(crops))
 
     def _wanted(self, inspected: Iterable[Inspected]) -> Iterator[tuple[int, Sequence[int | None]]]:
-        """Yield what to copy: the frame's place, and its detections or None for sound strip."""
+        """Yield what to copy: the frame's place, its detections, and None for sound strip.
+
+        A frame with detections has that too: most of them may be specks that come to no defect.
+        """
         for place, frame in enumerate(inspected):
-            if frame.detections:
-                order = sorted(range(len(frame.detections)), key=lambda number: -frame.detections[number].area_mm2)
-                yield place, order[:MOST_OF_FRAME]
-            elif frame.crowd is None and self._is_due(frame.frame):
-                yield place, (None,)
+            order = sorted(range(len(frame.detections)), key=lambda number: -frame.detections[number].area_mm2)
+            is_due = frame.crowd is None and self._is_due(frame.frame)
+            if order or is_due:
+                yield place, (*order[:MOST_OF_FRAME], *([None] if is_due else []))
 
     def _is_due(self, frame: Frame) -> bool:
         """Whether enough strip has passed this camera since its last crop of sound strip."""
@@ -97,10 +101,11 @@ class Cut:
             pixels = pixels[:, ::-1]
         runs = _runs(inspected, footprint)
         for number in numbers:
-            if number is None:
-                top, bottom, left, right = self._anywhere(pixels.shape)
-            else:
-                top, bottom, left, right = _window(runs[runs[:, 0] == number], pixels.shape)
+            window = self._sound(runs, pixels.shape) if number is None else _window(runs, number, pixels.shape)
+            if window is None:
+                self._due_mm[header.camera] = 0.0
+                continue
+            top, bottom, left, right = window
             yield Crop(
                 frame=place,
                 detection=number,
@@ -117,12 +122,17 @@ class Cut:
                 ),
             )
 
-    def _anywhere(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    def _sound(self, runs: NDArray[np.int32], shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
+        """Rows and columns at a place of chance that all runs keep clear of; None where no such is found."""
         height, width = (min(SOUND_PX, side) for side in shape)
-        top, left = (
-            self._chance.randint(0, side - length) for side, length in zip(shape, (height, width), strict=True)
-        )
-        return top, top + height, left, left + width
+        for _ in range(SOUND_TRIES):
+            top, left = (
+                self._chance.randint(0, side - length) for side, length in zip(shape, (height, width), strict=True)
+            )
+            window = top - MARGIN_PX, top + height + MARGIN_PX, left - MARGIN_PX, left + width + MARGIN_PX
+            if not len(_within(runs, *window)):
+                return top, top + height, left, left + width
+        return None
 
 
 def _runs(inspected: Inspected, footprint: Footprint) -> NDArray[np.int32]:
@@ -153,8 +163,9 @@ def _boxes(detections: Iterable[Detection], footprint: Footprint) -> NDArray[np.
     return np.array(rows, np.int32).reshape(-1, 4)
 
 
-def _window(own: NDArray[np.int32], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Rows and columns of a crop around these runs; where they are more than a crop, around the longest of them."""
+def _window(runs: NDArray[np.int32], number: int, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Rows and columns of a crop around a detection; where it is more than a crop, around its longest run."""
+    own = runs[runs[:, 0] == number]
     row, left, right = own[:, 1], own[:, 2], own[:, 3]
     longest = own[int(np.argmax(right - left))]
     top, bottom = _side(int(row.min()), int(row.max()) + 1, int(longest[1]), shape[0])

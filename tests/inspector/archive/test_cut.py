@@ -137,3 +137,25 @@ def test_sound_strip_is_kept_at_its_rate() -> None:
         crops += stage(batch, Findings(arrivals=(Inspected(frame, (), RECIPE),), closed_ns=0)).crops
     assert 39 <= len(crops) <= 40
     assert len({crop.left_px for crop in crops}) > 20 and all(crop.detection is None for crop in crops)
+
+
+def test_specks_keep_no_sound_strip_away() -> None:
+    """Strip with specks in each frame, which may never be reported, gives crops at the same rate, clear of all that is
+    seen; a frame without such a place leaves it to the next.
+    """
+    stage = Cut([TOP], 1000.0, lambda: True, lambda crops, why: None, Random(1))
+    specks, full = np.zeros((400, 1600), np.uint8), np.zeros((400, 1600), np.uint8)
+    specks[np.ix_([2, 3, 397], range(200, 1600, 300))] = 1
+    full[::20] = 1
+    frames, crops = [see(labels) for labels in (specks, specks, full)], list[Crop]()
+    for number in range(600):  # 60 m
+        inspected, pixels = frames[number % 3]
+        stacked = pixels[np.newaxis]
+        batch = Batch((inspected.frame,), stacked, whole(stacked), 0)
+        found = stage(batch, Findings(arrivals=(inspected,), closed_ns=0)).crops
+        crops += [crop for crop in found if crop.detection is None]
+        assert len(found) >= min(MOST_OF_FRAME, len(inspected.detections))
+    assert 57 <= len(crops) <= 60
+    for crop in crops:
+        near = np.s_[crop.top_px - 16 : crop.top_px + 272, max(0, crop.left_px - 16) : crop.left_px + 272]
+        assert crop.pixels.shape == (256, 256) and not len(crop.runs) and not specks[near].any()
