@@ -8,7 +8,7 @@ often such candidates are right. Platt's targets and a small ridge keep a class 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -137,11 +137,13 @@ def _regress(known: Floats, is_right: npt.NDArray[np.bool_]) -> Certainty:
     )
 
 
-def fitted_to(card: Recipe, strips: Sequence[AssessedStrip], say: Callable[[str], None]) -> Recipe:
+def fitted_to(
+    card: Recipe, strips: Sequence[AssessedStrip], stay: Collection[int], say: Callable[[str], None]
+) -> Recipe:
     """Return the card with defects' probabilities fitted to strips of which nothing was held back.
 
-    A class of which they have no true defect, and whose settings therefore stay, keeps the probability that these ask
-    for. With too few right or wrong outlines all keep what they have.
+    A class whose settings stay, by its id in `stay`, keeps the probability that these ask for. With too few right or
+    wrong outlines all keep what they have.
     """
     found = candidates(card, strips)
     right = int(found.is_right.sum())
@@ -155,11 +157,10 @@ def fitted_to(card: Recipe, strips: Sequence[AssessedStrip], say: Callable[[str]
         )
         return card
     say(f"defects' probabilities are fitted to {right} right and {wrong} wrong outlines")
-    measured = {planted.class_id for strip in strips for planted in strip.planted}
     pairs = zip(card.classes, fitted, strict=True)
     return with_certainty(
         card,
-        [kind.certainty if kind.min_probability and kind.id not in measured else new for kind, new in pairs],
+        [kind.certainty if kind.min_probability and kind.id in stay else new for kind, new in pairs],
     )
 
 

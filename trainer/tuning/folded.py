@@ -62,7 +62,7 @@ def tune_folded(
     for line in defect_lines(counts):
         say(f"  {line}")
     tuned = decided.with_scores(scores_of(counts, pixels, "frame"), "frame")
-    tuned = without_screen(fitted_to(tuned, strips, say), card, say)
+    tuned = without_screen(fitted_to(tuned, strips, decided.stay, say), card, say)
     return Tuned(write_recipe(folder, model, msgspec.to_builtins(tuned)), True, decided.faults)
 
 

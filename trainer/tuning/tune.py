@@ -20,7 +20,7 @@ from inspector.records.recipe import DefectClass, Recipe
 from inspector.simulator.sheet import MM_PER_PX
 from inspector.words import counted
 from trainer.assessment.defect_counts import DefectCounts
-from trainer.assessment.labelled_strip import LabelledStrip
+from trainer.assessment.labelled_strip import AssessedStrip, LabelledStrip
 from trainer.metrics import Scores
 from trainer.recipe.export import write_recipe
 from trainer.recipe.standing import STRIP_SCORES
@@ -62,7 +62,7 @@ def tune(
     strips = list(calibration.assess(OpenVino(opened, model), opened))
     fitted = card
     if target.max_false_per_100m is not None and calibration.kind == "coil":  # a frame shows parts, not wholes
-        fitted = opened = fitted_to(card, strips, say)
+        fitted = opened = fitted_to(card, strips, _not_planted(card, strips), say)
     table = outcomes(opened, strips)
     decided = decide(
         fitted, table, target, calibration.metres, say, strip_kind=calibration.kind, accept_collapsed=accept_collapsed
@@ -86,6 +86,8 @@ class ChosenRecipe(msgspec.Struct, frozen=True):
     collapsed: tuple[str, ...] = ()
     rests_on: str = ""
     """Which defects the settings were chosen on, in words."""
+    stay: tuple[int, ...] = ()
+    """Classes, by id, whose settings stay as they were."""
 
     def with_scores(self, scores: Mapping[str, float | int | str], kind: str) -> Recipe:
         """Return the card with what was measured, and without what was measured at other settings."""
@@ -135,7 +137,14 @@ def decide(
     rests_on = "; ".join(
         f"{kind.name}: {_support(column, strip_kind)}" for kind, column in zip(card.classes, table, strict=True)
     )
-    return ChosenRecipe(with_settings(card, chosen_settings(card, choices)), faults, collapsed, rests_on)
+    stay = tuple(kind.id for kind, choice in pairs if choice.outcome is None)
+    return ChosenRecipe(with_settings(card, chosen_settings(card, choices)), faults, collapsed, rests_on, stay)
+
+
+def _not_planted(card: Recipe, strips: Sequence[AssessedStrip]) -> list[int]:
+    """Return the classes, by id, of which strips have no true defect, and which may therefore keep their settings."""
+    planted = {defect.class_id for strip in strips for defect in strip.planted}
+    return [kind.id for kind in card.classes if kind.id not in planted]
 
 
 def without_screen(tuned: Recipe, before: Recipe, say: Callable[[str], None]) -> Recipe:
