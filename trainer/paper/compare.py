@@ -24,7 +24,7 @@ from trainer.errors import UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
-from trainer.learn.origin import keep_teaching
+from trainer.learn.origin import keep_teaching, refuse_measured
 from trainer.learn.series import finish, keep_alike
 from trainer.metrics import CONVENTIONS
 from trainer.paper import table
@@ -63,11 +63,18 @@ def write_tables(rows: Sequence[EncoderFigures], basis: ComparisonBasis, folder:
 
 
 def share_split(settings: Settings, path: Path, console: Console, *, is_new: bool) -> Settings:
-    """Return settings that follow the comparison's own split, written where there is none or no run has begun."""
+    """Return settings that follow the comparison's own split, written where there is none or no run has begun.
+
+    Raises:
+        DataError: data that cannot be used, or that a network has learnt from where the user says what measures: here
+            still by the file that he named.
+    """
     if settings.validate:
         return settings
     if is_new or not path.is_file():
         parts = open_data(settings, taught=keep_teaching(settings, console))
+        if settings.split or settings.fold:
+            refuse_measured(settings, parts[1])
         if kept := keep_split(path, *parts):
             console.print(KEPT.format(path, kept), soft_wrap=True, markup=False, highlight=False)
     return replace(settings, split=str(path), fold=None)

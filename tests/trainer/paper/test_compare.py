@@ -19,7 +19,7 @@ from trainer.learn import checkpoint
 from trainer.learn.series import is_finished, keep_alike
 from trainer.learn.unet import UNet
 from trainer.paper import cost, table
-from trainer.paper.compare import compare, read_figures
+from trainer.paper.compare import compare, read_figures, share_split
 from trainer.paper.cost import Stopwatch, count_gflop, count_parameters
 from trainer.paper.table import ComparisonBasis, EncoderFigures
 
@@ -122,6 +122,23 @@ def test_a_comparison_follows_or_keeps_a_split_that_is_there(
     assert main(["compare", str(mask_folder), *words, "--out", str(tmp_path)]) == 2
     kept = path if options else tmp_path / "split-before-1.csv"
     assert kept.read_text() == text and (options or path.read_text() != text)
+
+
+def test_a_split_that_measures_what_a_network_was_taught_is_named_as_it_was_given(
+    run: tuple[Path, checkpoint.Card], mask_folder: Path, tmp_path: Path
+) -> None:
+    """Whoever moves the frames there, as the refusal says, is let through: it named one that is made again."""
+    mine, own = tmp_path / "mine.csv", tmp_path / "out" / "split.csv"
+    text = (run[0] / "split.csv").read_text()
+    mine.write_text(text.replace(",validation", ",X").replace(",train", ",validation").replace(",X", ",train"))
+    settings = tiny_settings(mask_folder, teacher=str(run[0] / "best.pt"), split=str(mine))
+    with pytest.raises(DataError, match=rf"Move them to train in {mine}, or leave --split out"):
+        share_split(settings, own, QUIET, is_new=True)
+    assert not own.exists()
+    mine.write_text(text)
+    assert share_split(settings, own, QUIET, is_new=True).split == str(own)
+    with pytest.raises(DataError, match=r"Begin with a network of other data"):
+        share_split(tiny_settings(mask_folder, teacher=settings.teacher, fold="1/2"), own, QUIET, is_new=True)
 
 
 @pytest.mark.long
