@@ -100,8 +100,19 @@ def _exported(given: argparse.Namespace) -> tuple[Path, Settings | None]:
         export.add_arguments(exporting)
         export.run(exporting.parse_args([str(given.source)]))
     elif (given.source / "best.pt").stat().st_mtime > (folder / "model.onnx").stat().st_mtime:
-        print(f"{folder} is older than best.pt; `trainer export {shlex.quote(str(given.source))}` makes it again")
+        print(f"{folder} is older than best.pt; {_made_again(given.source, folder)}")
     return folder, load_network(given.source)[1].settings
+
+
+def _made_again(run: Path, folder: Path) -> str:
+    """Say what exports a run again, and what its recipe then loses: `export` refuses that without --replace."""
+    from trainer.recipe.standing import given_since, standing
+
+    card = standing(folder, replace=True)
+    command = f"trainer export {shlex.quote(str(run))}"
+    if not card or not (lost := given_since(card)):
+        return f"`{command}` makes it again"
+    return f"`{command} --replace` makes it again, without its {', '.join(lost)}"
 
 
 def _strips(given: argparse.Namespace, settings: Settings | None, folder: Path) -> tuple[LabelledStrip, LabelledStrip]:

@@ -20,7 +20,7 @@ from trainer.learn.checkpoint import Card
 from trainer.learn.origin import refuse_taught
 from trainer.learn.series import finish
 from trainer.learn.stop import RunStopped
-from trainer.learn.train import AGAIN, NEXT, fit
+from trainer.learn.train import AGAIN, fit, next_commands
 from trainer.settings import Settings
 
 
@@ -51,7 +51,7 @@ def fit_folded(settings: Settings, run: Path, console: Console, resume: bool = F
         except RunStopped as stopped:
             again = AGAIN.format(shlex.quote(str(run)))
             raise RunStopped(f"stopped in {folder.name}; go on with: {again}", stopped.exit_code - 128) from stopped
-    console.print(f"{run}: next: {NEXT.format(shlex.quote(str(run)))}", soft_wrap=True)
+    console.print(f"{run}: next: {next_commands(run)}", soft_wrap=True)
     return card
 
 

@@ -19,7 +19,7 @@ from inspector.words import counted
 from trainer.data import sources
 from trainer.data.samples import Frames
 from trainer.data.shared import shared
-from trainer.data.split import Part, training_names
+from trainer.data.split import Part, parse_fold, training_names
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
@@ -63,8 +63,12 @@ def refuse_measured(settings: Settings, measured: Frames) -> None:
     found = find_taught(settings, measured)
     if not found:
         return
-    if settings.fold or settings.folds:
-        way = "Begin with a network of other data, or with a cross-validation of the very same frames."
+    if settings.folds:
+        way = "Begin with a network of other data."
+    elif settings.fold:
+        number, count = parse_fold(settings.fold)
+        of_fold = f"FOLDER/fold-{number}/last.pt of a cross-validation with the same DATA, --seed and --folds {count}"
+        way = f"Begin with a network of other data, or with {of_fold}."
     elif settings.split:
         way = f"Move them to train in {settings.split}, or leave --split out: then they teach."
     else:
@@ -80,9 +84,10 @@ def refuse_taught(option: str, origin: str, settings: Settings) -> None:
     """Raise DataError where the network that an option names has learnt from DATA, of which a part is held out."""
     for _, card in _line(origin):
         if _places(card.settings.data, card.settings.extra) & _places(settings.data):
+            way = "" if settings.folds else ", or the folder of a cross-validation with the same folds"
             raise DataError(
                 f"{option} {origin}: has learnt from DATA, so that it knows what is held out; expected a network of "
-                "other data, or the folder of a cross-validation with the same folds"
+                f"other data{way}"
             )
 
 

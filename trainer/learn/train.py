@@ -37,7 +37,6 @@ from trainer.learn.validate import Measured, validate
 from trainer.settings import Settings
 
 AGAIN = "trainer fit --resume --out {}"
-NEXT = "trainer export {0}, then trainer tune {0}"
 
 
 def fit(settings: Settings, run: Path, console: Console, resume: bool = False) -> Card:
@@ -66,7 +65,15 @@ def outcome(card: Card, run: Path) -> str:
     if card.settings.folds:
         return f"has learnt from all frames; {counted(card.settings.folds, 'network')} to measure it by come next"
     best = f"best dice_micro_mean {card.best:.4f}" if card.best >= 0 else "no validation frame has a defect"
-    return f"{best}; next: {NEXT.format(shlex.quote(str(run)))}"
+    return f"{best}; next: {next_commands(run)}"
+
+
+def next_commands(run: Path) -> str:
+    """Return what comes after a run; one that was exported before may have a recipe that `export` will not replace."""
+    name = shlex.quote(str(run))
+    is_there = (run / "recipe" / "recipe.toml").is_file()
+    again = " --replace, by which its recipe loses what other commands gave it" if is_there else ""
+    return f"trainer export {name}{again}, then trainer tune {name}"
 
 
 def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:

@@ -201,9 +201,12 @@ def test_a_network_of_the_same_data_is_refused_however_that_is_spelt(
     for name in ("steel", "more", "other"):
         (tmp_path / name).mkdir()
     last = write_checkpoint(tmp_path / "last.pt", **{"data": ("other",), option: ("steel",)})
-    with pytest.raises(DataError, match="has learnt from DATA"):
-        refuse_taught("--start", last, Settings(data=(spelling.format(tmp_path),)))
+    asked = Settings(data=(spelling.format(tmp_path),))
+    with pytest.raises(DataError, match=r"has learnt from DATA.* or the folder of a cross-validation"):
+        refuse_taught("--start", last, asked)
+    with pytest.raises(DataError, match=r"expected a network of other data$"):  # that fit --folds does not take
+        refuse_taught("--start", last, replace(asked, folds=3))
     refuse_taught("--start", last, Settings(data=("more",)))
     later = write_checkpoint(tmp_path / "later.pt", data=("more",), start=last)
     with pytest.raises(DataError, match=r"later.pt: has learnt from DATA"):
-        refuse_taught("--start", later, Settings(data=(spelling.format(tmp_path),)))
+        refuse_taught("--start", later, asked)

@@ -18,7 +18,7 @@ from trainer.learn.checkpoint import Card
 from trainer.learn.curves import Lines, draw_curves
 from trainer.learn.parallel import Ranks
 from trainer.learn.schedule import Schedule, one_cycle
-from trainer.learn.train import fit, keep_best
+from trainer.learn.train import fit, keep_best, outcome
 from trainer.settings import Settings
 
 QUIET = Console(quiet=True)
@@ -99,6 +99,14 @@ def test_a_run_that_patience_ended_is_not_taught_further(run: tuple[Path, Card],
     checkpoint.save(patient / "last.pt", card, weights, training)
     assert fit(Settings(data=()), patient, QUIET, resume=True).step == card.step
     assert epochs(patient) == epochs(run[0])
+
+
+def test_what_comes_next_is_not_refused(run: tuple[Path, Card], tmp_path: Path) -> None:
+    """Of a run that went on after it was exported and tuned: without --replace `export` leaves such a recipe."""
+    assert outcome(run[1], tmp_path).endswith(f"next: trainer export {tmp_path}, then trainer tune {tmp_path}")
+    (tmp_path / "recipe").mkdir()
+    (tmp_path / "recipe" / "recipe.toml").touch()
+    assert f"next: trainer export {tmp_path} --replace, by which its recipe loses" in outcome(run[1], tmp_path)
 
 
 def test_the_best_is_the_latest_where_nothing_is_measured(run: tuple[Path, Card], tmp_path: Path) -> None:

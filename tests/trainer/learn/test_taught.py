@@ -15,11 +15,11 @@ from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import draw_frame, tiny_settings
 from trainer.__main__ import main
 from trainer.data import sources
-from trainer.data.split import write_split
+from trainer.data.split import open_data, write_split
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
-from trainer.learn.origin import find_taught
+from trainer.learn.origin import find_taught, refuse_measured
 from trainer.learn.parallel import Ranks
 from trainer.learn.start import begin, open_teacher, start
 from trainer.learn.taught import build_taught, load_taught, read_taught, say_kept
@@ -176,8 +176,8 @@ def test_a_run_is_not_measured_on_what_its_network_was_taught(
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        ("fold 2/5", "Begin with a network of other data, or with a cross-validation of the very same frames"),
-        ("folds 2", "Begin with a network of other data"),
+        ("fold 2/5", "of other data, or with FOLDER/fold-2/last.pt of .* the same DATA, --seed and --folds 5"),
+        ("folds 2", r"Begin with a network of other data\.$"),
         ("validate {data}", "Give other frames to --validate"),
         ("split {tmp}/split.csv", r"Move them to train in .*split.csv, or leave --split out: then they teach"),
     ],
@@ -197,6 +197,18 @@ def test_frames_that_a_network_was_taught_are_refused_where_they_would_measure_i
     with pytest.raises(DataError, match=rf"has learnt from \d+ frames to be measured on, as .*/\d+; expected .*{says}"):
         start(settings, tmp_path / "run", QUIET, Ranks(), resume=False)
     assert not (tmp_path / "run" / "split.csv").exists()
+
+
+def test_a_fold_may_begin_with_a_cross_validation_s_own(
+    run: tuple[Path, Card], mask_folder: Path, tmp_path: Path
+) -> None:
+    """As the refusal of others says; of the very frames that it holds out this one has seen none."""
+    asked = tiny_settings(mask_folder, fold="2/5")
+    parts, fold = open_data(asked), tmp_path / "fold-2"
+    fold.mkdir()
+    (fold / "last.pt").symlink_to(run[0] / "last.pt")
+    write_split(fold / "split.csv", *parts)
+    refuse_measured(replace(asked, start=str(fold / "last.pt")), parts[1])
 
 
 def test_a_frame_is_known_by_its_file_or_its_bytes(run: tuple[Path, Card], mask_folder: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
@@ -179,6 +180,25 @@ def test_a_run_is_exported_halved_and_tuned(
     with (folder / "split.csv").open() as file:
         assert parts.keys() == {row["name"] for row in csv.DictReader(file) if row["part"] == "validation"}
     assert set(parts.values()) == {"calibration", "test"} and splits[0] == splits[1]
+
+
+def test_what_makes_an_older_recipe_again_is_not_refused(
+    run: tuple[Path, Card], recipes: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it was tuned `export` replaces it only where it is asked to, and what it then loses is named."""
+    folder = tmp_path / "mine"
+    card, model = recipe.load(recipes["fp32"])
+    shutil.copytree(recipes["fp32"], folder / "recipe")
+    for name in ("best.pt", "split.csv"):
+        shutil.copy(run[0] / name, folder / name)
+    os.utime(folder / "best.pt", (2e9, 2e9))
+    scores: dict[str, float | int | str] = {"frame_chosen_on": "crack: 12 defects in 12 frames"}
+    for given, words in (({}, "` makes it again\n"), (scores, " --replace` makes it again, without its settings or")):
+        tuned = msgspec.structs.replace(card, scores=card.scores | given)
+        export.write_recipe(folder / "recipe", model, msgspec.to_builtins(tuned))
+        (folder / "recipe" / "model.onnx").write_bytes(b"")  # it ends there
+        assert __main__.main(["tune", str(folder)]) == 2
+        assert f"older than best.pt; `trainer export {folder}{words}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
