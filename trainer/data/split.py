@@ -16,6 +16,7 @@ from inspector.records.recipe import Window
 from inspector.words import counted
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
+from trainer.data.followed import refuse_followed
 from trainer.data.rows import read_rows
 from trainer.data.samples import Derived, Frames
 from trainer.data.sizes import check_sizes
@@ -359,12 +360,16 @@ def keep_split(path: Path, train: Frames, validation: Frames) -> Path | None:
     """Write a split; return where another that stood there is kept, for somebody may have made it by hand.
 
     One that divides the same frames alike is left as it is.
+
+    Raises: UserError, where a run follows the one that stands there, or it is no split.
     """
+    if path.is_file():
+        with suppress(DataError):
+            _as_written(path, train, validation)
+            return None
+    refuse_followed(path)
     if not path.is_file():
         write_split(path, train, validation)
-        return None
-    with suppress(DataError):
-        _as_written(path, train, validation)
         return None
     refuse_foreign(path, HEAD)
     number = 1

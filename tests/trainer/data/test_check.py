@@ -8,7 +8,8 @@ import pytest
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
 from trainer.data.check import remarks
-from trainer.data.split import open_data
+from trainer.data.split import keep_split, open_data, write_split
+from trainer.errors import UserError
 
 
 @pytest.fixture
@@ -68,6 +69,34 @@ def test_a_split_that_somebody_changed_is_kept(twins: Path, tmp_path: Path, caps
     assert (tmp_path / "split-before-1.csv").read_text() == by_hand != path.read_text()
     kept = f"warning: another {path} stood there: it is kept as {tmp_path / 'split-before-1.csv'}"
     assert capsys.readouterr().out.count(kept) == 1
+
+
+def test_a_split_that_a_run_follows_is_left(
+    mask_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Export, tune and --resume read it: another would have them measure on what was taught. The same is no harm."""
+    path, parts = tmp_path / "split.csv", open_data(tiny_settings(mask_folder))
+    write_split(path, *parts)
+    text = path.read_text()
+    (tmp_path / "last.pt").touch()
+    assert keep_split(path, *parts) is None
+    assert main(["check", str(mask_folder), "--seed", "1", "--out", str(tmp_path)]) == 2
+    assert f"{path}: is followed by the run of {tmp_path / 'last.pt'}, which would" in capsys.readouterr().err
+    (tmp_path / "last.pt").rename(tmp_path / "best.pt")
+    with pytest.raises(UserError, match=r"followed by the run of .*best.pt"):
+        keep_split(path, *reversed(parts))
+    path.unlink()
+    with pytest.raises(UserError, match=r"followed by the run of .*best.pt"):
+        keep_split(path, *parts)
+    (tmp_path / "resnet18").mkdir()
+    (tmp_path / "best.pt").rename(tmp_path / "resnet18" / "best.pt")
+    (tmp_path / "compare.json").touch()
+    assert keep_split(path, *parts) is None and path.read_text() == text
+    with pytest.raises(UserError, match=r"followed by the run of .*resnet18/best.pt"):
+        keep_split(path, *reversed(parts))
+    assert path.read_text() == text and not list(tmp_path.glob("split-before-*"))
+    (tmp_path / "compare.json").unlink()  # a folder of runs that have splits of their own
+    assert keep_split(path, *reversed(parts)) == tmp_path / "split-before-1.csv"
 
 
 def test_a_split_that_parts_twins_is_reported(twins: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
