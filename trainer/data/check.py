@@ -102,7 +102,7 @@ def remarks(
 
     Pixels of several classes, and classes without frames, a run reports of its own parts. Faults are left to it, too.
     """
-    opened = sources.open_all(data, only, window=window, size=size)
+    opened = sources.open_all(data, only, window=window, size=size, reads_masks=False)
     found = [*opened.warnings, *(find_oddities(opened.frames) if opened.frames else ())]
     more = counted(len(found) - NAMED, "more warning")
     return [*found[:NAMED], *([f"and {more}; `trainer check` lists them all"] if len(found) > NAMED else ())]

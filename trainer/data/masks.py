@@ -88,8 +88,10 @@ class ClassMask:
         return mask
 
 
-def read_mask_folder(folder: Path) -> Listing:
+def read_mask_folder(folder: Path, *, reads_masks: bool = True) -> Listing:
     """Find the images of a folder and their masks, whichever way those are kept.
+
+    Without `reads_masks` index masks whose classes are not stated have none.
 
     Faults: no images, an image without an index mask, a mask without its image or of no class, both ways mixed.
     """
@@ -110,7 +112,7 @@ def read_mask_folder(folder: Path) -> Listing:
         classes = list_classes([path.name for path in by_class], stated.names, folder / "masks")
         faults += _by_class(by_class, images, masks, classes)
     else:
-        classes, gaps = _of_values(loose.values(), stated, folder)
+        classes, gaps = _of_values(loose.values() if reads_masks else (), stated, folder)
         faults += gaps
         for stem, path in loose.items():
             faults += _misplaced(path, stem in images)

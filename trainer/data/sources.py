@@ -202,13 +202,18 @@ def open_all(
     classes: Sequence[str] | None = None,
     window: Window | None = None,
     size: tuple[int, int] | None = None,
+    reads_masks: bool = True,
 ) -> Opened:
-    """Open what the command line names as far as it can be read; return it with all that is wrong."""
+    """Open what the command line names as far as it can be read; return it with all that is wrong.
+
+    Without `reads_masks` no mask is decoded, and its frames are good for their images alone: which classes there are
+    of which a folder of index masks states no names, only all of its masks say.
+    """
     found: list[tuple[str, SheetFrames | Listing]] = []
     faults: list[str] = []
     for spec in specs:
         try:
-            source = _sheet(spec) if spec.startswith("sheet:") else _read(Path(spec), only)
+            source = _sheet(spec) if spec.startswith("sheet:") else _read(Path(spec), only, reads_masks)
         except DataError as error:
             faults += error.faults
         else:
@@ -307,13 +312,13 @@ def _sheet(spec: str) -> SheetFrames:
         raise DataError(f"{spec}: {error}") from None
 
 
-def _read(path: Path, only: str | None) -> Listing:
+def _read(path: Path, only: str | None, reads_masks: bool) -> Listing:
     if path.suffix.lower() == ".json" and path.is_file():
         return read_coco(path)
     if is_severstal(path):
         return read_severstal(path, only)
     if (path / "images").is_dir() and (path / "masks").is_dir():
-        return read_mask_folder(path)
+        return read_mask_folder(path, reads_masks=reads_masks)
     raise DataError(
         f"{path}: expected a folder with train_images/ and train.csv (Severstal), a folder with images/ and masks/, "
         "or a COCO file ending in .json" + ("" if path.exists() else "; there is no such file or folder")

@@ -151,6 +151,18 @@ def test_a_screen_that_is_taught_warns_too(twins: Path, tmp_path: Path, capsys: 
     assert ", as scan.xcf, is not read" in capsys.readouterr().out
 
 
+def test_warnings_before_a_run_decode_no_mask(twins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither for the classes that only masks tell: it took as long as looking for near-duplicates."""
+    (twins / "masks" / "scan.xcf").touch()
+    warned = remarks([str(twins)])
+
+    def refuse(path: Path) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr("trainer.data.masks.read_mask", refuse)
+    assert not (twins / "classes.toml").exists() and remarks([str(twins)]) == warned and len(warned) == 1
+
+
 def test_of_many_warnings_a_run_says_few(tmp_path: Path) -> None:
     """The rest is what check is for."""
     (tmp_path / "images").mkdir()
