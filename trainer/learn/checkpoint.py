@@ -22,6 +22,7 @@ from trainer.files import replace_file
 from trainer.learn.unet import UNet
 from trainer.settings import Settings
 
+GO_ON = "go on by --resume; crossval and compare do by the same command."
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -87,8 +88,8 @@ def save(path: Path, card: Card, weights: dict[str, Tensor], training: dict[str,
             f"{path}: {full.strerror}; the checkpoint takes {_size_bytes(content):,} bytes, "
             f"{shutil.disk_usage(path.parent).free:,} are free"
             f"{'' if full.errno != errno.EFBIG else ', and files may not grow so large (ulimit -f)'}. "
-            f"{'The one before it is as it was' if path.exists() else 'There is none before it'}. "
-            "Make room, then go on by --resume."
+            f"{'The one before it is as it was' if path.exists() else 'There is none before it'}. Make room, then "
+            + (GO_ON if (path.parent / "last.pt").exists() else "give the same command again.")
         ) from error
 
 

@@ -1,6 +1,7 @@
 """What a run leaves for people to read: `config.toml`, `metrics.jsonl`, `curves.png`; TensorBoard where installed.
 
-The first rank alone writes. A resumed run's lines after its checkpoint's step are taken back: they will come again.
+The first rank alone writes. A resumed run's lines after the last step that its checkpoint measured are taken back: they
+will come again.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ class Logbook:
         self._lines: list[dict[str, float | None]] = []
         self._drawn, self._drawn_s = 0, time.monotonic()
         if self._writes:
-            self._lines = [line for line in read_metrics(run) if (line["step"] or 0) <= begun.card.step]
+            self._lines = [line for line in read_metrics(run) if (line["step"] or 0) <= begun.card.measured_step]
             with replace_file(run / "metrics.jsonl") as temporary:
                 temporary.write_bytes(b"".join(map(_json, self._lines)))
             write_config(run, begun)
-            self._board = _board(run, begun.card.step)
+            self._board = _board(run, begun.card.measured_step)
 
     def __enter__(self) -> Self:
         return self

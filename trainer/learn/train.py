@@ -94,6 +94,8 @@ def learn(begun: Begun, run: Path, stop: Stop, console: Console) -> Card:
             ended = has_ended(card, schedule)
             epoch_ends = card.step > card.measured_step and (ended or card.step % schedule.epoch_steps == 0)
             if epoch_ends and (measured := validate(network, begun.validation, ranks, stop, card.settings.workers)):
+                if not card.measured_step:  # a best.pt alone could neither go on nor begin again
+                    save_last(card, run, network, ranks)
                 card, epoch = assess(card, measured, schedule)
                 card = keep_best(card, run, network, ranks)
                 epoch |= bar.pace()

@@ -1,3 +1,4 @@
+import errno
 import itertools
 import json
 import math
@@ -12,12 +13,13 @@ from rich.console import Console
 
 from tests.trainer.frames import tiny_settings
 from trainer.__main__ import main
-from trainer.errors import Diverged, UserError
+from trainer.errors import CheckpointDiskFull, Diverged, UserError
 from trainer.learn import checkpoint, logbook, network
 from trainer.learn.checkpoint import Card
 from trainer.learn.curves import Lines, draw_curves
 from trainer.learn.parallel import Ranks
 from trainer.learn.schedule import Schedule, one_cycle
+from trainer.learn.series import finish
 from trainer.learn.train import fit, keep_best, outcome
 from trainer.settings import Settings
 
@@ -27,6 +29,14 @@ QUIET = Console(quiet=True)
 def epochs(run: Path) -> list[dict[str, float]]:
     """Read a run's figures, one dict an epoch."""
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(mask_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two steps that nobody stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    fit(tiny_settings(mask_folder, epoch_crops=4), folder, QUIET)
+    return folder
 
 
 def test_twenty_steps_lower_the_loss(run: tuple[Path, Card]) -> None:
@@ -64,30 +74,49 @@ def test_curves_are_drawn_now_and_then_and_at_the_end(
     assert draws == drawn and (tmp_path / "run" / "curves.png").is_file()
 
 
-def test_a_resumed_run_ends_where_an_uninterrupted_one_does(mask_folder: Path, tmp_path: Path) -> None:
-    """Half the run, then the rest from its checkpoint: the same weights as in one go, to the last bit."""
-    whole, halved = tmp_path / "whole", tmp_path / "halved"
-    settings = tiny_settings(mask_folder, epoch_crops=8)
-    fit(settings, whole, QUIET)
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_a_run_killed_at_any_checkpoint_ends_where_an_uninterrupted_one_does(
+    whole: Path, mask_folder: Path, tmp_path: Path, number: int
+) -> None:
+    """The first best.pt, the last.pt after it, or the next one: the same call goes on to the same weights and lines."""
 
     class Enough(Exception):
         pass
 
-    with pytest.MonkeyPatch.context() as patch:  # the kill: right after the first epoch's checkpoint
-        save = checkpoint.save
+    with pytest.MonkeyPatch.context() as patch:
+        save, written = checkpoint.save, itertools.count(1)
 
-        def save_and_die(path: Path, *rest: object) -> None:
-            save(path, *rest)  # type: ignore[arg-type]
-            if path.name == "last.pt":
+        def save_or_die(path: Path, *rest: object) -> None:
+            if next(written) == number:
                 raise Enough
+            save(path, *rest)  # type: ignore[arg-type]
 
-        patch.setattr(checkpoint, "save", save_and_die)
+        patch.setattr(checkpoint, "save", save_or_die)
         with pytest.raises(Enough):
-            fit(settings, halved, QUIET)
-    assert fit(Settings(data=()), halved, QUIET, resume=True).step == 4
-    weights = [checkpoint.load(run / "last.pt")[1] for run in (whole, halved)]
+            finish(tiny_settings(mask_folder, epoch_crops=4), tmp_path, QUIET)
+    finish(tiny_settings(mask_folder, epoch_crops=4), tmp_path, QUIET)
+    weights = [checkpoint.load(run / "last.pt")[1] for run in (whole, tmp_path)]
     for name in weights[0]:
         assert torch.equal(weights[0][name], weights[1][name]), name
+    steps = [(line["step"], line["loss"], line["dice_micro_mean"]) for line in epochs(whole)]
+    assert [(line["step"], line["loss"], line["dice_micro_mean"]) for line in epochs(tmp_path)] == steps
+
+
+def test_a_full_disk_before_the_first_checkpoint_is_answered_by_the_same_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to resume; where there is, that is what to do."""
+    card = Card(Settings(data=()), 1.0, 1.0, (1.0,))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(CheckpointDiskFull, match=r"none before it\. Make room, then give the same command again"):
+        checkpoint.save(tmp_path / "last.pt", card, {})
+    (tmp_path / "last.pt").touch()
+    with pytest.raises(CheckpointDiskFull, match="Make room, then go on by --resume"):
+        checkpoint.save(tmp_path / "best.pt", card, {})
 
 
 def test_a_run_that_patience_ended_is_not_taught_further(run: tuple[Path, Card], tmp_path: Path) -> None:
