@@ -261,13 +261,13 @@ def ambiguous(source: Frames) -> list[str]:
     ]
 
 
-def training_names(path: Path) -> frozenset[str]:
-    """Return the names of the frames that teach, as a `split.csv` says.
+def training_rows(path: Path) -> dict[str, str]:
+    """Return the names of the frames that teach, as a `split.csv` says, each with its classes as `say_classes` has it.
 
     Raises:
         DataError: it cannot be read, or has other columns.
     """
-    return frozenset(row["name"] for _, row in _named_rows(path) if row["part"] == PARTS[0])
+    return {row["name"]: row.get("classes", "") for _, row in _named_rows(path) if row["part"] == PARTS[0]}
 
 
 def read_training(path: Path, source: Frames) -> Part:
@@ -380,13 +380,18 @@ def keep_split(path: Path, train: Frames, validation: Frames) -> Path | None:
     return before
 
 
+def say_classes(frames: Frames, index: int) -> str:
+    """Return a frame's classes as a `split.csv` has them; `?`: only reading the frame would tell."""
+    classes = frames.classes(index)
+    return "?" if classes is None else "+".join(map(str, sorted(classes)))
+
+
 def write_split(path: Path, train: Frames, validation: Frames) -> None:
     """Write `name,part,classes` of every frame: what a run learned from, and what it was measured on."""
     lines = []
     for part, members in zip(PARTS, (train, validation), strict=True):
         for index in range(len(members)):
-            classes = members.classes(index)
-            lines.append((members.name(index), part, "?" if classes is None else "+".join(map(str, sorted(classes)))))
+            lines.append((members.name(index), part, say_classes(members, index)))
     with (
         replace_file(path, HEAD) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,

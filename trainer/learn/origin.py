@@ -19,7 +19,7 @@ from inspector.words import counted
 from trainer.data import sources
 from trainer.data.samples import Frames
 from trainer.data.shared import shared
-from trainer.data.split import Part, parse_fold, training_names
+from trainer.data.split import Part, few_of, parse_fold, say_classes, training_rows
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
@@ -165,11 +165,11 @@ def _taught_by(path: Path, card: Card, frames: Frames) -> list[int]:
     split, asked = path.parent / SPLIT, card.settings
     if not split.is_file():
         return []
-    names = training_names(split)
+    names = _names_of(split, card)
     found: set[int] = set()
     for spec in asked.data:
         try:
-            own = _open(spec, asked)
+            own = _open([spec], asked)
         except DataError:
             found.update(index for index in range(len(frames)) if frames.name(index) in names)
         else:
@@ -177,13 +177,29 @@ def _taught_by(path: Path, card: Card, frames: Frames) -> list[int]:
             found.update(shared(frames, taught))
     for spec in asked.extra:
         with suppress(DataError):
-            found.update(shared(frames, _open(spec, asked)))
+            found.update(shared(frames, _open([spec], asked)))
     return sorted(found)
 
 
-def _open(spec: str, asked: Settings) -> Frames:
+def _names_of(split: Path, card: Card) -> frozenset[str]:
+    """Return the names of the frames that a run was taught; with --learn-from, those of the training part that it took.
+
+    Where its DATA, or what is in these frames, is another by now, which it took cannot be repeated: all of the part.
+    """
+    rows, asked = training_rows(split), card.settings
+    if asked.learn_from:
+        with suppress(DataError):
+            own = _open(asked.data, asked, card.class_names)
+            train = Part(own, tuple(index for index in range(len(own)) if own.name(index) in rows))
+            if {train.name(index): say_classes(train, index) for index in range(len(train))} == rows:
+                few = few_of(train, asked.learn_from, asked.seed)
+                return frozenset(few.name(index) for index in range(len(few)))
+    return frozenset(rows)
+
+
+def _open(specs: Sequence[str], asked: Settings, classes: Sequence[str] | None = None) -> Frames:
     window = Window(*asked.window) if asked.window else None
-    return sources.frames([spec], asked.only, window=window, size=asked.size)
+    return sources.frames(specs, asked.only, classes=classes, window=window, size=asked.size)
 
 
 def _places(*specs: Sequence[str]) -> set[str]:

@@ -15,7 +15,7 @@ from inspector.engines.openvino import OpenVino
 from tests.trainer.frames import draw_frame, tiny_settings
 from trainer.__main__ import main
 from trainer.data import sources
-from trainer.data.split import open_data, write_split
+from trainer.data.split import few_of, open_data, write_split
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
@@ -233,6 +233,22 @@ def test_a_frame_is_known_by_its_file_or_its_bytes(run: tuple[Path, Card], mask_
     (tmp_path / "split.csv").write_bytes((run[0] / "split.csv").read_bytes())
     asked = replace(settings, start=str(tmp_path / "best.pt"))
     assert len(find_taught(asked, sources.frames([str(others)]))) == taught
+
+
+def test_frames_that_a_run_left_out_measure_the_next(run: tuple[Path, Card], mask_folder: Path, tmp_path: Path) -> None:
+    """With --learn-from those that it took have taught, of several DATA; all, where that cannot be repeated."""
+    settings = tiny_settings(mask_folder, data=(str(mask_folder), "sheet:1-2:8"), learn_from=9)
+    train, validation = open_data(settings)
+    write_split(tmp_path / "split.csv", train, validation)
+    card, weights, _ = checkpoint.load(run[0] / "best.pt")
+    checkpoint.save(tmp_path / "best.pt", replace(card, settings=settings), weights)
+    next_run, frames = replace(settings, start=str(tmp_path / "best.pt")), sources.frames(settings.data)
+    few = few_of(train, 9, settings.seed)
+    names = {frames.name(index) for index in find_taught(next_run, frames)}
+    assert names == {few.name(index) for index in range(9)}
+    text = (tmp_path / "split.csv").read_text()
+    (tmp_path / "split.csv").write_text(text.replace(",train,1\n", ",train,2\n", 1))
+    assert len(find_taught(next_run, frames)) == len(train)
 
 
 def test_what_nobody_wrote_down_is_doubted_before_a_run(
