@@ -15,15 +15,17 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from inspector.records.recipe import Window
 from trainer.crossval import table
 from trainer.crossval.assess import Assessed, assess
 from trainer.crossval.jobs import run_jobs
 from trainer.crossval.pooled import PooledReport, pool
+from trainer.data import sources
 from trainer.data.split import parse_fold
 from trainer.errors import DataError, UserError
 from trainer.files import replace_file
 from trainer.learn import checkpoint
-from trainer.learn.origin import ASKED, doubts, refuse_taught
+from trainer.learn.origin import ASKED, doubts, refuse_measured, refuse_taught
 from trainer.learn.series import finish, keep_alike
 from trainer.settings import Settings
 
@@ -39,20 +41,23 @@ def crossval(
     one may lie and still be right, in the figures that allow for it. `at_once`: folds that learn at the same time.
 
     Raises:
-        DataError: data that cannot be used, or a folder that holds another cross-validation.
+        DataError: data that cannot be used, a folder that holds another cross-validation, or a network to begin with
+            that has learnt from DATA.
         UserError: as `trainer.learn.train.fit`, or patience (see `without_patience`).
         Stopped: a signal ended it; the same call goes on.
     """
     parse_fold(f"1/{folds}")  # refuses a count that cannot be
     if settings.patience:
         raise UserError(f"--patience {settings.patience}: {LEAK}. Leave it out.")
-    keep_alike(replace(settings, fold=f"*/{folds}"), folder / ASKED)
+    is_new = keep_alike(replace(settings, fold=f"*/{folds}"), folder / ASKED)
     by_fold: list[list[Assessed]] = []
     runs = {number: folder / f"fold-{number}" for number in range(1, folds + 1)}
     each = {
         number: partial(one_fold, of_fold(settings, number, folds), run, flips, edges_px)
         for number, run in runs.items()
     }
+    if is_new:
+        refuse_early(settings, folds)
     if at_once > 1:
         run_jobs([(each[number], run.with_suffix(".log")) for number, run in runs.items()], at_once, console)
     for number, run in runs.items():
@@ -94,6 +99,27 @@ def of_fold(settings: Settings, number: int, folds: int) -> Settings:
         start=settings.start and _fold_of("--start", settings.start, settings),
         teacher=settings.teacher and _fold_of("--teacher", settings.teacher, settings),
     )
+
+
+def refuse_early(settings: Settings, folds: int) -> None:
+    """Raise DataError before the first fold where a later one would be refused, which may be after hours.
+
+    Each frame is measured in some fold, so that a network by itself may have learnt from none; another cross-validation
+    has one for each fold.
+    """
+    for option, origin in (("--start", settings.start), ("--teacher", settings.teacher)):
+        if not origin or not (Path(origin) / ASKED).is_file():
+            continue
+        runs = [f"fold-{number}" for number in range(1, folds + 1)]
+        if lacking := [run for run in runs if not (Path(origin) / run / "last.pt").is_file()]:
+            raise DataError(
+                f"{option} {origin}: its {lacking[0]} has no last.pt; expected one in each fold. Give its own command "
+                "again, which goes on, or name another."
+            )
+    if settings.start or settings.teacher:
+        window = Window(*settings.window) if settings.window else None
+        frames = sources.frames(settings.data, settings.only, window=window, size=settings.size)
+        refuse_measured(replace(settings, fold=f"*/{folds}"), frames)
 
 
 def _fold_of(option: str, origin: str, settings: Settings) -> str:

@@ -1,4 +1,6 @@
+import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +20,9 @@ from trainer.crossval.folds import crossval, without_patience
 from trainer.crossval.pooled import near_dice, pool
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
+from trainer.learn.checkpoint import Card
 from trainer.learn.origin import ASKED, doubts, refuse_taught
-from trainer.learn.series import is_finished
+from trainer.learn.series import is_finished, keep_alike
 from trainer.metrics import Scores
 from trainer.settings import Settings
 
@@ -210,3 +213,30 @@ def test_a_network_of_the_same_data_is_refused_however_that_is_spelt(
     later = write_checkpoint(tmp_path / "later.pt", data=("more",), start=last)
     with pytest.raises(DataError, match=r"later.pt: has learnt from DATA"):
         refuse_taught("--start", later, asked)
+
+
+def test_a_network_that_some_fold_would_refuse_is_refused_before_the_first(
+    run: tuple[Path, Card], mask_folder: Path, tmp_path: Path
+) -> None:
+    """One copy of a frame that it was taught is measured in one of five folds, hours later; so is a fold that lacks."""
+    with (run[0] / "split.csv").open(newline="") as file:
+        name = next(row["name"] for row in csv.DictReader(file) if row["part"] == "train").rpartition("/")[2]
+    for part in ("images", "masks"):
+        (tmp_path / "data" / part).mkdir(parents=True)
+        for number in range(10):
+            pixels, labels = draw_frame(900 + number)
+            drawn = pixels if part == "images" else labels
+            cv2.imwrite(str(tmp_path / "data" / part / f"{number}.png"), drawn)
+        shutil.copy(mask_folder / part / f"{name}.png", tmp_path / "data" / part / "copy.png")
+    shutil.copy(mask_folder / "classes.toml", tmp_path / "data")
+    settings = tiny_settings(tmp_path / "data", teacher=str(run[0] / "best.pt"))
+    with pytest.raises(DataError, match="has learnt from 1 frame to be measured on, as data/copy"):
+        crossval(settings, 5, tmp_path / "folds", QUIET, flips=False, edges_px=3)
+    assert [path.name for path in (tmp_path / "folds").iterdir()] == [ASKED]
+    begun = tmp_path / "begun"
+    keep_alike(replace(settings, teacher=None, fold="*/5"), begun / ASKED)
+    with pytest.raises(DataError, match=r"--start .*begun: its fold-1 has no last\.pt; expected one in each fold"):
+        crossval(
+            replace(settings, teacher=None, start=str(begun)), 5, tmp_path / "later", QUIET, flips=False, edges_px=3
+        )
+    assert [path.name for path in (tmp_path / "later").iterdir()] == [ASKED]
