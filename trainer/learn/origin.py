@@ -1,13 +1,15 @@
 """What a network that a run begins with, or is taught by, has learnt from itself, as far as that is written down.
 
 A frame that it was taught and that the run is measured on makes every figure too good. A run's `split.csv` lists what
-its network was taught; what that one began with is looked into as well. Recipes list nothing: of those it is doubted.
+its network was taught; what that one began with is looked into as well. Recipes list nothing, and what is listed may be
+gone: of those it is doubted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +22,7 @@ from trainer.data import sources
 from trainer.data.samples import Frames
 from trainer.data.shared import shared
 from trainer.data.split import Part, few_of, parse_fold, say_classes, training_rows
+from trainer.data.unlabelled import is_plain, open_plain
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
@@ -40,7 +43,9 @@ def find_taught(settings: Settings, frames: Frames) -> dict[int, str]:
     found: dict[int, str] = {}
     for option, origin in _named(settings):
         for path, card in _line(origin):
-            for index in _taught_by(path, card, frames):
+            known = _known_of(path, card)
+            taught = {index for index in range(len(frames)) if frames.name(index) in known.lost}
+            for index in sorted(taught.union(*(shared(frames, of) for of in known.sets))):
                 found.setdefault(index, f"{option} {origin}")
     return found
 
@@ -92,26 +97,42 @@ def refuse_taught(option: str, origin: str, settings: Settings) -> None:
 
 
 def doubts(settings: Settings) -> list[str]:
-    """Return in words what may make the figures too good: what a network has learnt from and nobody has written down.
+    """Return in words what may make the figures too good: what a network has learnt from and cannot be compared.
 
-    A recipe does not list it, nor does a checkpoint away from its run.
+    A recipe does not list it, nor does a checkpoint away from its run; what is listed may be gone. Of another
+    cross-validation the first fold is looked into: all began alike.
     """
     found = []
     for option, origin in _named(settings):
-        if (Path(origin) / ASKED).is_file():
-            continue
         if not _checkpoint_of(origin) and _is_recipe(origin):
             words = "a recipe does not list what it has learnt from. If DATA is among it, every figure is too good: "
             found.append(f"{option} {origin}: {words}read trained_on in its recipe.toml.")
-        for path, card in _line(origin):
+        is_folds = (Path(origin) / ASKED).is_file()
+        line = list(_line(str(Path(origin) / "fold-1" / "last.pt") if is_folds else origin))
+        read = {path.resolve() for path, _ in line}
+        for path, card in line:
             for how, before in _named(card.settings):
-                if not _checkpoint_of(before):
+                if (earlier := _checkpoint_of(before)) is None or earlier.resolve() not in read:
                     words = f"its own run {'began with' if how == '--start' else 'was taught by'} {before}"
                     found.append(f"{option} {origin}: {words}. If that has learnt from DATA, every figure is too good.")
-            if not (path.parent / SPLIT).is_file():
-                words = f"no {SPLIT} stands next to {path} and lists what it has learnt from"
-                found.append(f"{option} {origin}: {words}. If DATA is among it, every figure is too good.")
+            found += [f"{option} {origin}: {words}, every figure is too good." for words in _gaps(path, card)]
     return found
+
+
+def _gaps(path: Path, card: Card) -> list[str]:
+    """Return in words which frames that a checkpoint's run was taught cannot be compared, up to what follows."""
+    if not (path.parent / SPLIT).is_file():
+        return [f"no {SPLIT} stands next to {path} and lists what it has learnt from. If DATA is among it"]
+    known, found = _known_of(path, card), []
+    if known.lost:
+        are, they = ("is", "it is") if len(known.lost) == 1 else ("are", "they are")
+        found.append(
+            f"{counted(len(known.lost), 'frame')} that taught {path}, as {min(known.lost)}, {are} not found in "
+            f"{' '.join(card.settings.data)} any more and compared by name alone. If {they} measured on under another"
+        )
+    return found + [
+        f"{spec}, which taught {path} besides, cannot be opened. If DATA is among it" for spec in known.unread
+    ]
 
 
 def _named(settings: Settings) -> list[tuple[str, str]]:
@@ -157,28 +178,38 @@ def _line(origin: str) -> Iterator[tuple[Path, Card]]:
         waiting += [before for _, before in _named(card.settings)]
 
 
-def _taught_by(path: Path, card: Card, frames: Frames) -> list[int]:
-    """Return which frames the run of a checkpoint was taught; none where it has no split.csv, which is doubted.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of the frames that a run was taught."""
 
-    Where its DATA is gone, frames of the same name are taken for the same.
-    """
+    sets: Sequence[Frames] = ()
+    """Those that can be opened."""
+    lost: frozenset[str] = frozenset()
+    """Names of those that are in none of them: frames of the same name are taken for the same."""
+    unread: Sequence[str] = ()
+    """What was learnt from besides and cannot be opened."""
+
+
+def _known_of(path: Path, card: Card) -> _Known:
+    """Return what is known of the frames that a checkpoint's run was taught; nothing where it has no split.csv."""
     split, asked = path.parent / SPLIT, card.settings
     if not split.is_file():
-        return []
-    names = _names_of(split, card)
-    found: set[int] = set()
+        return _Known()
+    names = lost = _names_of(split, card)
+    sets: list[Frames] = []
     for spec in asked.data:
-        try:
-            own = _open([spec], asked)
-        except DataError:
-            found.update(index for index in range(len(frames)) if frames.name(index) in names)
-        else:
-            taught = Part(own, tuple(index for index in range(len(own)) if own.name(index) in names))
-            found.update(shared(frames, taught))
-    for spec in asked.extra:
         with suppress(DataError):
-            found.update(shared(frames, _open([spec], asked)))
-    return sorted(found)
+            own = _open([spec], asked)
+            taught = Part(own, tuple(index for index in range(len(own)) if own.name(index) in names))
+            lost -= {taught.name(index) for index in range(len(taught))}
+            sets.append(taught)
+    unread = []
+    for spec in asked.extra:
+        try:
+            sets.append(open_plain(Path(spec)) if is_plain(Path(spec)) else _open([spec], asked))
+        except DataError:
+            unread.append(spec)
+    return _Known(sets, lost, unread)
 
 
 def _names_of(split: Path, card: Card) -> frozenset[str]:

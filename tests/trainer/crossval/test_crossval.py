@@ -188,6 +188,15 @@ def test_what_nobody_wrote_down_is_doubted(tmp_path: Path) -> None:
     assert doubt.startswith(f"--start {later}: its own run began with steel-fast.")
     latest = write_checkpoint(tmp_path / "latest.pt", start=later)
     assert doubts(Settings(data=("other",), start=latest)) == [doubt.replace(later, latest)]
+    (tmp_path / "folds" / "fold-1").mkdir()
+    write_checkpoint(tmp_path / "folds" / "fold-1" / "last.pt", start="steel-fast")
+    (tmp_path / "folds" / "fold-1" / "split.csv").write_text("name,part\n")
+    assert doubts(Settings(data=("other",), start=str(tmp_path / "folds"))) == [
+        doubt.replace(later, str(tmp_path / "folds"))
+    ]
+    (tmp_path / "later.pt").write_text("damaged")
+    (damaged,) = doubts(Settings(data=("other",), start=latest))
+    assert damaged.startswith(f"--start {latest}: its own run began with {later}.")
     (tmp_path / "split.csv").unlink()
     (alone,) = doubts(Settings(data=("other",), start=last))
     assert alone.startswith(f"--start {last}: no split.csv stands next to {last}")

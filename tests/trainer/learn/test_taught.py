@@ -19,7 +19,7 @@ from trainer.data.split import few_of, open_data, write_split
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
-from trainer.learn.origin import find_taught, refuse_measured
+from trainer.learn.origin import doubts, find_taught, refuse_measured
 from trainer.learn.parallel import Ranks
 from trainer.learn.start import begin, open_teacher, start
 from trainer.learn.taught import build_taught, load_taught, read_taught, say_kept
@@ -249,6 +249,27 @@ def test_frames_that_a_run_left_out_measure_the_next(run: tuple[Path, Card], mas
     text = (tmp_path / "split.csv").read_text()
     (tmp_path / "split.csv").write_text(text.replace(",train,1\n", ",train,2\n", 1))
     assert len(find_taught(next_run, frames)) == len(train)
+
+
+def test_what_cannot_be_compared_is_doubted(run: tuple[Path, Card], mask_folder: Path, tmp_path: Path) -> None:
+    """Taught frames that are gone from DATA, and what was learnt from besides; images alone are compared."""
+    card, weights, _ = checkpoint.load(run[0] / "best.pt")
+    extra = str(mask_folder / "images"), str(tmp_path / "none")
+    best = tmp_path / "best.pt"
+    checkpoint.save(best, replace(card, settings=replace(card.settings, extra=extra)), weights)
+    (tmp_path / "split.csv").write_text((run[0] / "split.csv").read_text() + "steel/moved,train,1\n")
+    settings = tiny_settings(mask_folder, start=str(best))
+    moved, besides = doubts(settings)
+    assert moved.startswith(
+        f"--start {best}: 1 frame that taught {best}, as steel/moved, is not found in {mask_folder} "
+    )
+    assert besides.startswith(f"--start {best}: {tmp_path / 'none'}, which taught {best} besides, cannot be opened.")
+    assert len(find_taught(settings, sources.frames([str(mask_folder)]))) == 40
+    for part in ("images", "masks"):
+        (tmp_path / "steel" / part).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "steel" / part / "moved.png"), draw_frame(999)[part == "masks"])
+    (tmp_path / "steel" / "classes.toml").write_bytes((mask_folder / "classes.toml").read_bytes())
+    assert len(find_taught(settings, sources.frames([str(tmp_path / "steel")]))) == 1, "by its name"
 
 
 def test_what_nobody_wrote_down_is_doubted_before_a_run(
