@@ -388,10 +388,8 @@ def say_classes(frames: Frames, index: int) -> str:
 
 def write_split(path: Path, train: Frames, validation: Frames) -> None:
     """Write `name,part,classes` of every frame: what a run learned from, and what it was measured on."""
-    lines = []
-    for part, members in zip(PARTS, (train, validation), strict=True):
-        for index in range(len(members)):
-            lines.append((members.name(index), part, say_classes(members, index)))
+    parts = zip(PARTS, (train, validation), strict=True)
+    lines = [(of.name(index), part, say_classes(of, index)) for part, of in parts for index in range(len(of))]
     with (
         replace_file(path, HEAD) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
