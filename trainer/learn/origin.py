@@ -21,7 +21,7 @@ from inspector.words import counted
 from trainer.data import sources
 from trainer.data.samples import Frames
 from trainer.data.shared import shared
-from trainer.data.split import Part, few_of, parse_fold, say_classes, training_rows
+from trainer.data.split import Part, few_of, say_classes, training_rows
 from trainer.data.unlabelled import is_plain, open_plain
 from trainer.errors import DataError, UserError
 from trainer.learn import checkpoint
@@ -71,9 +71,12 @@ def refuse_measured(settings: Settings, measured: Frames) -> None:
     if settings.folds:
         way = "Begin with a network of other data."
     elif settings.fold:
-        number, count = parse_fold(settings.fold)
-        of_fold = f"FOLDER/fold-{number}/last.pt of a cross-validation with the same DATA, --seed and --folds {count}"
-        way = f"Begin with a network of other data, or with {of_fold}."
+        number, _, count = settings.fold.partition("/")
+        origin = "FOLDER" if number == "*" else f"FOLDER/fold-{number}/last.pt"
+        way = (
+            f"Begin with a network of other data, or with {origin} of a cross-validation with the same DATA, --seed "
+            f"and --folds {count}."
+        )
     elif settings.split:
         way = f"Move them to train in {settings.split}, or leave --split out: then they teach."
     else:
