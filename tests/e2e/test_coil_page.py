@@ -27,7 +27,11 @@ SCRATCH = 1300, 2100, 30, 36
 SEAM = 400, 440, 215, 235
 TAIL = 2500, 2560, 100, 110
 """Boxes on coil A: over 13 frames, on the seam of two tiles, up to the weld. Rows and columns."""
-RULES = """[[roll]]
+RULES = """[camera_health]
+flat_grey = 0
+frozen_frames = 0
+
+[[roll]]
 name = "bridle"
 circumference_mm = 350
 
@@ -36,6 +40,7 @@ name = "customer"
 version = "1"
 max_missed_m = 0.01
 """
+"""Painted steel has no noise, and each frame is as the last: of a camera that sends it nothing would be surely seen."""
 
 Box = tuple[int, int, int, int]
 
