@@ -1,15 +1,21 @@
 """What holds for all tests."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.patience import times
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 MINUTE_S = 60
 """A test that takes longer hangs (pyproject.toml); on a machine with more to do it may take as much longer."""
@@ -70,3 +76,12 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     base = tmp_path_factory.getbasetemp()
     return the_box(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium for all tests of a file; no longer, as Playwright's asyncio loop lets no other run in this thread."""
+    from tests.browser import chromium
+
+    with chromium() as made:
+        yield made

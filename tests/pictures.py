@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from inspector.archive import contact
 from inspector.archive.review import ArchivedCrop, read
@@ -37,7 +37,7 @@ from inspector.records.commands import Relabel
 from inspector.records.crop import SOUND
 from inspector.records.frame import Bytes2D
 from inspector.service import line as lines
-from tests.browser import FOUND, opened
+from tests.browser import AS_PEOPLE_HAVE_IT, chromium, opened
 
 INSPECTOR = Path(__file__).parents[1] / "inspector"
 WIDE_PX = 1400
@@ -66,7 +66,7 @@ def coil_map(demo: Path, path: Path) -> None:
 
 def report(demo: Path, page_path: Path, repeats_path: Path) -> None:
     """The first coil's report, and its map alone."""
-    with opened((demo / f"{COILS[0]}.html").resolve()) as page:
+    with chromium(AS_PEOPLE_HAVE_IT) as browser, opened(browser, (demo / f"{COILS[0]}.html").resolve()) as page:
         page.set_viewport_size({"width": 1280, "height": 1010})
         page.wait_for_function("strip.width > 1000")
         page.screenshot(path=page_path)
@@ -82,9 +82,8 @@ def station(demo: Path, folder_path: Path, ports: Ports | None = None) -> None:
         tempfile.TemporaryDirectory() as folder,
         DaemonProcess(config, ports or _ports(config)),
         StationProcess(config, Path(folder), "127.0.0.1:0") as pages,
-        sync_playwright() as browsers,
+        chromium(AS_PEOPLE_HAVE_IT) as browser,
     ):
-        browser = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB")
         page.goto(f"{pages.address}/live")
         page.locator("#engine", has_text="openvino").wait_for()
@@ -100,7 +99,6 @@ def station(demo: Path, folder_path: Path, ports: Ports | None = None) -> None:
         page.wait_for_timeout(500)
         page.screenshot(path=coil_path, type="jpeg", quality=88)
         review(page, f"{pages.address}/review", review_path)
-        browser.close()
     print(live_path, coil_path, review_path, sep="\n")
 
 

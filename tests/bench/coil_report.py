@@ -17,7 +17,7 @@ from inspector.coil import report
 from inspector.coil.record import record
 from inspector.coil.seen import gather
 from inspector.events.history import History
-from tests.browser import MISSING, opened
+from tests.browser import AS_PEOPLE_HAVE_IT, MISSING, chromium, opened
 from tests.coil_journals import new_journal, write_coil
 
 if TYPE_CHECKING:
@@ -56,11 +56,14 @@ def _opened(path: Path) -> str:
     if MISSING:
         return f"not measured: {MISSING}"
     took_ms, busy_ms = [], []
+    sessions: list[CDPSession] = []
     for _ in range(OPENED):
-        sessions: list[CDPSession] = []
-        with opened(path, lambda page, sessions=sessions: sessions.append(_watched(page))) as page:  # type: ignore[misc]
+        with (
+            chromium(AS_PEOPLE_HAVE_IT) as browser,
+            opened(browser, path, lambda page: sessions.append(_watched(page))) as page,
+        ):
             took_ms.append(int(page.evaluate("document.documentElement.dataset.ready")))
-            facts = sessions[0].send("Performance.getMetrics")["metrics"]
+            facts = sessions[-1].send("Performance.getMetrics")["metrics"]
             busy_ms.append(sum(1000 * fact["value"] for fact in facts if fact["name"] == "ThreadTime"))
     clock = f"median {statistics.median(took_ms):.0f} ms, most {max(took_ms)} ms of {OPENED}"
     return f"{clock}; processor time of the page's thread: median {statistics.median(busy_ms):.0f} ms"

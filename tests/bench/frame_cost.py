@@ -24,7 +24,7 @@ from inspector.harness import configuration
 from inspector.harness.ports import Ports
 from inspector.harness.station import StationProcess
 from tests.bench.station import ANY, DEFECTS, LENGTH_M
-from tests.browser import FOUND
+from tests.browser import AS_PEOPLE_HAVE_IT
 from tests.coil_journals import new_journal, write_coil
 from tests.e2e.mill import Camera, Mill
 from tests.recipes import BRIGHT, DARK, write_recipe
@@ -73,7 +73,7 @@ COUNT = """async (ms) => {
 def main() -> None:
     """Print both pages, a line a round."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox"])
+        browser = browsers.chromium.launch(executable_path=AS_PEOPLE_HAVE_IT, args=["--no-sandbox"])
         with _heavy(Path(folder)) as address:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.goto(address)

@@ -28,7 +28,7 @@ from inspector.harness import configuration
 from inspector.harness.ports import HOST, Ports
 from inspector.harness.station import StationProcess
 from tests.bench import latency
-from tests.browser import FOUND
+from tests.browser import AS_PEOPLE_HAVE_IT
 from tests.coil_journals import new_journal, write_coil
 from tests.e2e.mill import Camera, Mill
 from tests.recipes import write_recipe
@@ -47,7 +47,7 @@ UNIT = Path(__file__).parents[2] / "systemd/inspector-station.service"
 def main(rounds: int = ROUNDS, phase_s: float = PHASE_S) -> None:
     """Print all of it."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as browsers:
-        browser = browsers.chromium.launch(executable_path=FOUND, args=["--no-sandbox"])
+        browser = browsers.chromium.launch(executable_path=AS_PEOPLE_HAVE_IT, args=["--no-sandbox"])
         _coil(Path(folder), browser)
         browser.close()
     with tempfile.TemporaryDirectory() as folder, Mill(Path(folder)) as mill:

@@ -7,20 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser import chromium, watched
+from tests.browser import watched
 from tests.e2e.mill import Mill
 from tests.patience import patience_s
 from tests.stations import Station, station_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium for all tests of a file."""
-    with chromium() as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

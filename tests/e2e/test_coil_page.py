@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from inspector.records.frame import Bytes2D
 from tests.browser import needs_browser, opened, tones
 from tests.e2e.mill import Camera, Mill
 from tests.recipes import BRIGHT, DARK, HEIGHT, SOUND
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = [needs_browser, pytest.mark.slow]
 
@@ -93,9 +97,9 @@ def page(mill: Mill, coil: str) -> Path:
     return mill.folder / f"{coil}.html"
 
 
-def listed(path: Path) -> list[tuple[str, ...]]:
+def listed(browser: Browser, path: Path) -> list[tuple[str, ...]]:
     """Class, metre, place across, length and width of each defect, as the page lists them, along the coil."""
-    with opened(path) as shown:
+    with opened(browser, path) as shown:
         for _ in range(2):
             shown.click("#list th:nth-child(4)")
         rows = shown.locator("#list tbody tr")
@@ -110,17 +114,17 @@ def painted(name: str, box: Box) -> tuple[str, ...]:
     return (name, *place, f"{(bottom - top) * MM:.1f}", f"{(right - left) * MM:.1f}")
 
 
-def test_every_defect_is_listed_where_it_was_painted(mill: Mill) -> None:
+def test_every_defect_is_listed_where_it_was_painted(browser: Browser, mill: Mill) -> None:
     """To one row and one pixel: over frames, over the seam of two tiles, at the weld, and on the coil behind it."""
     boxes = [("bright", box) for box in (SCRATCH, SEAM, TAIL)] + [("dark", box) for box in prints("A")]
-    assert listed(page(mill, "A")) == [painted(*box) for box in sorted(boxes, key=lambda box: box[1])]
-    assert listed(page(mill, "B")) == [painted("dark", box) for box in prints("B")]
+    assert listed(browser, page(mill, "A")) == [painted(*box) for box in sorted(boxes, key=lambda box: box[1])]
+    assert listed(browser, page(mill, "B")) == [painted("dark", box) for box in prints("B")]
 
 
-def test_the_map_shows_gap_weld_and_repeat_to_one_row(mill: Mill) -> None:
+def test_the_map_shows_gap_weld_and_repeat_to_one_row(browser: Browser, mill: Mill) -> None:
     """Hatching begins and ends with the lost frames' rows; coils' ends are welds; a roll's prints are linked."""
     first_mm, last_mm = (frame * HEIGHT * MM for frame in LOST)
-    with opened(page(mill, "A")) as shown:
+    with opened(browser, page(mill, "A")) as shown:
         for mm in (first_mm, last_mm):
             shown.evaluate("(mm) => strip.go(mm, 12)", mm)  # a row is six pixels
             outside, inside = (mm - MM, mm + MM) if mm == first_mm else (mm + MM, mm - MM)
@@ -131,7 +135,7 @@ def test_the_map_shows_gap_weld_and_repeat_to_one_row(mill: Mill) -> None:
         assert marks == [[box[0] * MM for box in prints("A")]]
         assert "350.0" in shown.inner_text(".tables") and "bridle" in shown.inner_text(".tables")
         assert shown.inner_text(".verdict b") == "hold"
-    with opened(page(mill, "B")) as shown:
+    with opened(browser, page(mill, "B")) as shown:
         assert shown.evaluate("[meta.before, meta.gaps.length]") == ["A", 0]
         assert shown.evaluate("meta.repeats.map((repeat) => repeat.marks.length)") == [len(prints("B"))]
         assert shown.inner_text(".verdict b") == "release"

@@ -28,7 +28,7 @@ from tests.defects import any_defect, any_repeat
 from tests.patience import patience_s
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 RULES = (GradingSection(name="customer", version="7", limit=(LimitSection(name="any", grade="hold", max_count=0),)),)
 
@@ -139,12 +139,12 @@ def test_pictures_lie_in_the_file() -> None:
 @needs_browser
 @pytest.mark.slow
 @pytest.mark.parametrize("made", ["none", "heavy"])
-def test_a_browser_draws_it(tmp_path: Path, made: str) -> None:
+def test_a_browser_draws_it(browser: Browser, tmp_path: Path, made: str) -> None:
     """The script runs to its end under its own policy, with nothing, and with 20 000 defects."""
     coil = seen() if made == "none" else _heavy(tmp_path)
     path = tmp_path / "coil.html"
     path.write_text(html(coil), encoding="utf-8")
-    with opened(path) as page:
+    with opened(browser, path) as page:
         assert page.inner_text("#count") == f"{len(coil.defects):,} in all".replace(",", "\u202f")
 
 
@@ -158,11 +158,11 @@ NOTED = """new MutationObserver(() => {
 
 @needs_browser
 @pytest.mark.slow
-def test_charts_come_with_the_map_which_prints_on_page_one(tmp_path: Path) -> None:
+def test_charts_come_with_the_map_which_prints_on_page_one(browser: Browser, tmp_path: Path) -> None:
     """A picture taken as the page opens has no empty charts, and page 1 of A4 no empty half."""
     path = tmp_path / "coil.html"
     path.write_text(html(coil_with_all()), encoding="utf-8")
-    with opened(path, lambda page: page.add_init_script(NOTED)) as page:
+    with opened(browser, path, lambda page: page.add_init_script(NOTED)) as page:
         assert "metre" in page.evaluate("window.atMap")
         page.emulate_media(media="print")
         page.set_viewport_size({"width": 1039, "height": 710})  # A4 landscape without its margins
@@ -179,13 +179,13 @@ def until(page: Page, expression: str) -> None:
 
 @needs_browser
 @pytest.mark.slow
-def test_a_browser_shows_all_of_it(tmp_path: Path) -> None:
+def test_a_browser_shows_all_of_it(browser: Browser, tmp_path: Path) -> None:
     """Map, missed strip, repeat, weld, density, Pareto, pictures, list and print, in one page that people use."""
     coil = coil_with_all()
     coil.before, coil.after, coil.welds_mm = "B", "D", (0.0, 50_000.0, 60_000.0)
     path = tmp_path / "coil.html"
     path.write_text(html(coil, pictures=ReportPictures({"long": crop()}, "")), encoding="utf-8")
-    with opened(path) as page:
+    with opened(browser, path) as page:
         # The list: sorted by severity and area first, by metre on a click, each way.
         rows = "#list tbody tr"
         assert page.inner_text(f"{rows}:first-child td:nth-child(4)") == "9.000"
@@ -269,11 +269,11 @@ PANNED = """() => {
 
 @needs_browser
 @pytest.mark.slow
-def test_panning_draws_each_row_once(tmp_path: Path) -> None:
+def test_panning_draws_each_row_once(browser: Browser, tmp_path: Path) -> None:
     """Five rows further five or six were drawn, whatever the number of pictures; other zones have all drawn again."""
     path = tmp_path / "coil.html"
     path.write_bytes(html(_heavy(tmp_path)).encode())
-    with opened(path) as page:
+    with opened(browser, path) as page:
         moved, again, rows = page.evaluate(PANNED)
     assert rows > 2 and 5 <= moved <= 6 and again == rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -23,6 +23,9 @@ from inspector.records.coil import Decided
 from tests.browser import needs_browser, opened
 from tests.coils_seen import seen
 from tests.inspector.coil.test_report import RULES, coil_with_all
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 GERMAN = speech("de")
 LIMITS = st.builds(
@@ -157,12 +160,12 @@ def test_a_coil_without_anything_says_so_in_each_language() -> None:
 
 
 @needs_browser
-def test_the_page_speaks_german(tmp_path: Any) -> None:
+def test_the_page_speaks_german(browser: Browser, tmp_path: Any) -> None:
     """What its script writes, too: list, map, filters, legend; and so it prints."""
     coil, made = with_everything()
     path = tmp_path / "coil.html"
     path.write_bytes(report.html(coil, made, RULES, by=GERMAN))
-    with opened(path) as page:
+    with opened(browser, path) as page:
         assert page.evaluate("document.documentElement.lang") == "de"
         heads = page.locator("#list th").all_inner_texts()
         assert heads[:5] == ["Klasse", "Schwere", "Seite", "Meter", "vom Ende m"]
