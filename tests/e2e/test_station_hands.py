@@ -56,6 +56,13 @@ def mill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
         yield made
 
 
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that shows nothing yet."""
+    with watched(browser, "about:blank", PATIENCE_MS) as made:
+        yield made
+
+
 def shown(page: Page, station: Station, path: str, asked: str = "") -> None:
     """Open a page, and wait until it shows what it has."""
     page.goto(station.address + path + (("&" if "?" in path else "?") + asked if asked else ""))

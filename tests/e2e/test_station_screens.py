@@ -131,12 +131,12 @@ def test_a_viewers_key_is_answered(browser: Browser, mill: Mill) -> None:
 
 
 @pytest.mark.parametrize("path", ["/live", "/coils", "/review", "/history"])
-def test_a_sheet_has_the_day_and_begins_at_once(page: Page, station: Station, path: str) -> None:
+def test_a_sheet_has_the_day_and_begins_at_once(browser: Browser, station: Station, path: str) -> None:
     """The day stands on it, and what is longer than a sheet is not kept for the next one."""
-    page.goto(station.address + path)
-    page.emulate_media(media="print")
-    assert page.evaluate("/\\d{4}/.test(getComputedStyle(document.getElementById('clock'), '::before').content)")
-    kept = (
-        "[...document.querySelectorAll('.list-page, .review .panel')].map((node) => getComputedStyle(node).breakInside)"
-    )
-    assert set(page.evaluate(kept)) <= {"auto"}
+    with watched(browser, station.address + path, PATIENCE_MS) as page:
+        page.emulate_media(media="print")
+        assert page.evaluate("/\\d{4}/.test(getComputedStyle(document.getElementById('clock'), '::before').content)")
+        kept = (
+            "[...document.querySelectorAll('.list-page, .review .panel')].map((n) => getComputedStyle(n).breakInside)"
+        )
+        assert set(page.evaluate(kept)) <= {"auto"}
