@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import pytest
 from inspector.demo.plan import COILS, plan
 from inspector.harness.ports import Ports
 from inspector.simulator.planted import read
+from tests.patience import patience_s
 
 FRAMES, METRES, SEED = 15, 2.4, 1
 
@@ -86,7 +88,8 @@ def test_taken_port_ends_it_at_once(tmp_path: Path) -> None:
 def test_daemon_that_dies_is_shown(tmp_path: Path) -> None:
     """When the inspector cannot start, the demo ends with its last words."""
     (tmp_path / "journal").write_text("a file where the journal's folder should be")
-    done = subprocess.run(demo(tmp_path, Ports.free().frames), capture_output=True, text=True, check=False)
+    words = demo(tmp_path, Ports.free().frames, "--recipe", "steel-fast")
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "inspector run ended with exit code" in done.stderr
     assert "journal" in done.stderr
@@ -100,8 +103,12 @@ def test_broken_off_leaves_nothing_running(tmp_path: Path) -> None:
     running = subprocess.Popen(heeding, stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
     for line in running.stdout:
-        if "frames/s; the line runs" in line:
+        if line.startswith("ready after"):
             break
+    deadline_s = time.monotonic() + patience_s()
+    while not (tmp_path / "replay.log").exists():  # the camera's, which is about to send
+        assert running.poll() is None and time.monotonic() < deadline_s
+        time.sleep(0.05)
     running.send_signal(signal.SIGINT)
     rest, _ = running.communicate()
     assert running.returncode == 1
