@@ -6,9 +6,12 @@ and nothing of theirs. It needs `make emulator` once, and skips with that reason
 
 from __future__ import annotations
 
+import functools
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -68,11 +71,24 @@ def convert(folder: Path, *words: str) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.fixture(scope="module")
+def proven(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Flavour], Path]:
+    """Gives the recipe with an engine of a flavour, proven: made once, in the environment of who asks first."""
+
+    @functools.cache
+    def made(flavour: Flavour) -> Path:
+        folder = write_recipe(tmp_path_factory.mktemp(flavour) / "recipe")
+        convert(folder, "--precision", "fp32", "--batches", "1,4")
+        return folder
+
+    return made
+
+
 @pytest.fixture
-def mill(flavour: Flavour, tmp_path: Path) -> Mill:
+def mill(flavour: Flavour, proven: Callable[[Flavour], Path], tmp_path: Path) -> Mill:
     """A line whose recipe has an engine of the flavour, proven."""
     mill = Mill(tmp_path)
-    convert(tmp_path / "recipe", "--precision", "fp32", "--batches", "1,4")
+    shutil.copytree(proven(flavour), tmp_path / "recipe", dirs_exist_ok=True)
     mill.write(extra='[engine]\nkind = "tensorrt"\n')
     return mill
 
