@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 import numpy as np
@@ -92,13 +93,35 @@ class Forecast(msgspec.Struct, frozen=True, eq=False):
         return 3 * math.sqrt(float(powers @ self.spread @ powers)) + abs(self.acceleration) * s * s / 2
 
 
+class _Rows:
+    """When the newest rows of the last frames were exposed, and where they lie."""
+
+    def __init__(self, ns: Iterable[int] = (), mm: Iterable[float] = ()) -> None:
+        self.ns = deque(ns, maxlen=MOST)
+        self.mm = deque(mm, maxlen=MOST)
+
+    def add(self, at_ns: int, line_mm: float) -> None:
+        self.ns.append(at_ns)
+        self.mm.append(line_mm)
+
+    def columns(self) -> tuple[NDArray[np.int64], Floats]:
+        """All of them, the oldest first."""
+        return np.fromiter(self.ns, np.int64, len(self.ns)), np.fromiter(self.mm, np.float64, len(self.mm))
+
+    def moved(self, before_ns: int, by_mm: float) -> _Rows:
+        """Return those of before a time, farther on by so much."""
+        ns, mm = self.columns()
+        is_before = ns < before_ns
+        return _Rows(ns[is_before].tolist(), (mm[is_before] + by_mm).tolist())
+
+
 class Motion:
     """What is seen of the motion under one camera."""
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[int, float]] = deque(maxlen=MOST)
+        self._seen = _Rows()
         """Since the motion began: what a speed follows from."""
-        self._way: deque[tuple[int, float]] = deque(maxlen=MOST)
+        self._way = _Rows()
         """Over stands, losses and ways back too: what has passed follows from it."""
         self.own_ns = 0
         """When the camera's own newest row was exposed; 0 where none was since a restart."""
@@ -106,68 +129,63 @@ class Motion:
 
     def see(self, at_ns: int, line_mm: float) -> None:
         """Take in when a row was exposed, and where it lies."""
-        if self._seen and self._begins(at_ns, line_mm):
-            self._seen.clear()
-        self._seen.append((at_ns, line_mm))
-        self._way.append((at_ns, line_mm))
+        if self._seen.ns and self._begins(at_ns, line_mm):
+            self._seen = _Rows()
+        self._seen.add(at_ns, line_mm)
+        self._way.add(at_ns, line_mm)
         self._forecast = None
 
     def set_clock(self, by_ns: int) -> None:
         """Go on by a clock that was set by so much."""
-        self._seen, self._way = (
-            deque(((ns + by_ns, place_mm) for ns, place_mm in frames), maxlen=MOST)
-            for frames in (self._seen, self._way)
-        )
+        self._seen, self._way = (_Rows((ns + by_ns for ns in rows.ns), rows.mm) for rows in (self._seen, self._way))
         self.own_ns += by_ns if self.own_ns else 0
         self._forecast = None
 
     def go_with(self, other: Motion, at_ns: int, line_mm: float) -> None:
         """Have moved as was seen elsewhere up to a time, at which the newest row is at `line_mm` here."""
         shift_mm = line_mm - other.place_mm(at_ns)
-        self._seen, self._way = (
-            deque(((ns, place_mm + shift_mm) for ns, place_mm in frames if ns < at_ns), maxlen=MOST)
-            for frames in (other._seen, other._way)
-        )
+        self._seen, self._way = (rows.moved(at_ns, shift_mm) for rows in (other._seen, other._way))
         self.see(at_ns, line_mm)
 
     def _begins(self, at_ns: int, line_mm: float) -> bool:
         """Whether it did not go on as it did: it stood, ran backwards, or that is unknown."""
-        before_ns, before_mm = self._seen[-1]
+        before_ns, before_mm = self._seen.ns[-1], self._seen.mm[-1]
         pause_s, way_mm = (at_ns - before_ns) / 1e9, line_mm - before_mm
         if pause_s <= 0 or not 0 <= way_mm <= FASTEST_MM_PER_S * pause_s:
             return True
-        return len(self._seen) > 1 and pause_s > max(STAND_S, STAND_TIMES * (before_ns - self._seen[-2][0]) / 1e9)
+        seen_ns = self._seen.ns
+        return len(seen_ns) > 1 and pause_s > max(STAND_S, STAND_TIMES * (before_ns - seen_ns[-2]) / 1e9)
 
     @property
     def at_ns(self) -> int:
         """When the newest row was exposed, here or elsewhere; 0 where none was."""
-        return self._seen[-1][0] if self._seen else 0
+        return self._seen.ns[-1] if self._seen.ns else 0
 
     @property
     def since_ns(self) -> int:
         """When the oldest row was exposed that is remembered; 0 where none was."""
-        return self._way[0][0] if self._way else 0
+        return self._way.ns[0] if self._way.ns else 0
 
     def next_ns(self) -> int:
         """Return when the next frame is exposed, or when it is certain that none is; with half a frame to spare."""
-        forecast = self.forecast()
-        if forecast is None or len(self._seen) < 2:
+        forecast, ns, mm = self.forecast(), self._seen.ns, self._seen.mm
+        if forecast is None or len(ns) < 2:
             return self.at_ns
-        (before_ns, before_mm), (at_ns, line_mm) = self._seen[-2], self._seen[-1]
-        there_ns = forecast.when_ns(2 * line_mm - before_mm)
+        there_ns = forecast.when_ns(2 * mm[-1] - mm[-2])
         if there_ns is None:
-            there_ns = at_ns if not forecast.acceleration else at_ns + forecast.stop_ns
-        return there_ns + (at_ns - before_ns) // 2
+            there_ns = ns[-1] if not forecast.acceleration else ns[-1] + forecast.stop_ns
+        return there_ns + (ns[-1] - ns[-2]) // 2
 
     def place_mm(self, ns: int) -> float:
         """Return where it was at a time, as seen; that of the oldest row before, by the forecast after the newest."""
-        forecast = self.forecast() if self._way and ns > self._way[-1][0] else None
+        forecast = self.forecast() if self._way.ns and ns > self._way.ns[-1] else None
         return forecast.place_mm(ns) if forecast is not None else self.near_mm(ns)
 
     def near_mm(self, ns: int) -> float:
         """Return the same at little cost: after the newest row as fast as between the last two."""
-        later_ns, later_mm = self._way[-1]
-        for before_ns, before_mm in itertools.islice(reversed(self._way), 1, None):
+        later_ns, later_mm = self._way.ns[-1], self._way.mm[-1]
+        before = zip(reversed(self._way.ns), reversed(self._way.mm), strict=True)
+        for before_ns, before_mm in itertools.islice(before, 1, None):
             if before_ns <= ns:
                 part = (ns - before_ns) / (later_ns - before_ns) if later_ns > before_ns else 1.0
                 return before_mm + part * (later_mm - before_mm)
@@ -176,26 +194,27 @@ class Motion:
 
     def forecast(self) -> Forecast | None:
         """Return how it goes on; None before the first frame."""
-        if self._forecast is None and self._seen:
-            self._forecast = _fitted(list(self._seen))
+        if self._forecast is None and self._seen.ns:
+            self._forecast = _fitted(self._seen)
         return self._forecast
 
 
-def _fitted(seen: list[tuple[int, float]]) -> Forecast:
-    at_ns, line_mm = seen[-1]
-    s = np.array([(ns - at_ns) / 1e9 for ns, _ in seen])
-    mm = np.array([place - line_mm for _, place in seen])
-    if len(seen) < LEAST:
-        speed = float(mm[0] / s[0]) if len(seen) > 1 else 0.0
+def _fitted(seen: _Rows) -> Forecast:
+    at_ns, line_mm = seen.ns[-1], seen.mm[-1]
+    ns, place_mm = seen.columns()
+    s, mm = (ns - at_ns) / 1e9, place_mm - line_mm
+    if len(s) < LEAST:
+        speed = float(mm[0] / s[0]) if len(s) > 1 else 0.0
         return Forecast(at_ns, line_mm, 0.0, speed, 0.0, np.empty((0, 0)))
+    fits = {}
     for window_s in WINDOWS_S:
         first = _first(s, window_s)
-        fit, spread = _fit(s[first:], mm[first:], 3)
+        powers = _powers(s[first:])
+        fit, spread = fits[window_s] = _fit(powers, mm[first:])
         if abs(fit[2]) <= SURE * math.sqrt(spread[2, 2]):
-            (offset_mm, speed), spread = _fit(s[first:], mm[first:], 2)
+            (offset_mm, speed), spread = _fit(powers[:, :2], mm[first:])
             return Forecast(at_ns, line_mm, float(offset_mm), float(speed), 0.0, spread)
-    first = _first(s, CHANGING_S)
-    fit, spread = _fit(s[first:], mm[first:], 3)
+    fit, spread = fits[CHANGING_S]
     offset_mm, speed, acceleration = fit.tolist()
     return Forecast(at_ns, line_mm, offset_mm, speed, acceleration, spread)
 
@@ -205,12 +224,18 @@ def _first(s: Floats, window_s: float) -> int:
     return max(0, min(int(np.searchsorted(s, -window_s)), len(s) - FEWEST))
 
 
-def _fit(s: Floats, mm: Floats, terms: int) -> tuple[Floats, Floats]:
-    """Least squares of position, speed and acceleration; with their covariance."""
-    powers: Floats = np.stack((np.ones_like(s), s, s * s / 2), axis=1)[:, :terms]
-    inverse: Floats = np.linalg.inv(powers.T @ powers).astype(np.float64)
+def _powers(s: Floats) -> Floats:
+    """What position, speed and acceleration each add to a place at a time, (frames, 3)."""
+    powers = np.empty((len(s), 3))
+    powers[:, 0], powers[:, 1], powers[:, 2] = 1.0, s, s * s / 2
+    return powers
+
+
+def _fit(powers: Floats, mm: Floats) -> tuple[Floats, Floats]:
+    """Least squares of position, speed and, of three powers, acceleration; with their covariance."""
+    inverse: Floats = np.linalg.inv(powers.T @ powers).astype(np.float64, copy=False)
     fit: Floats = inverse @ (powers.T @ mm)
     rest = mm - powers @ fit
     floor_mm = ROUNDING_MM + abs(float(fit[1])) * CLOCK_NS / 1e9
-    noise = float(rest @ rest) / max(1, len(s) - terms) + floor_mm * floor_mm
+    noise = float(rest @ rest) / max(1, len(mm) - len(fit)) + floor_mm * floor_mm
     return fit, inverse * noise
