@@ -15,7 +15,7 @@ from inspector.strip.strip import Strip
 from inspector.triggers import motion
 from inspector.triggers.ways import Ways
 from tests.inspector.triggers.test_triggers import RULE, triggers_by
-from tests.moving import CAMERA, EPOCH_NS, ROW_MM, Line, Reported, Speed, ramp, trigger_events
+from tests.moving import CAMERA, EPOCH_NS, FRAME_MM, ROW_MM, Line, Reported, Speed, ramp, trigger_events
 
 OTHER, THIRD = (
     CameraSection(name=name, side="bottom", mm_per_px=1.0, mm_per_row=ROW_MM) for name in ("bottom", "third")
@@ -106,7 +106,8 @@ def test_a_camera_that_is_back(boot: str, begins: int, ends: int, order: int) ->
     the other camera saw it, whose frames come before or after its own, or in a batch before, and some of which were
     lost meanwhile; also where each frame is of another boot.
     """
-    line = Line(speed=even, seconds=14, cameras=(CAMERA, OTHER), coil_frames=200, each=20)
+    frames = ends + 340  # over another weld, and all of the way from there to the place
+    line = Line(speed=even, seconds=frames * FRAME_MM / 10_000, cameras=(CAMERA, OTHER), coil_frames=200, each=20)
     now_ns = EPOCH_NS
     strip, triggers = Strip(line.cameras), triggers_by(lambda: now_ns, [FAR], line.cameras)
     reported: list[Trigger] = []
