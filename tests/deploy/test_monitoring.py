@@ -62,7 +62,11 @@ def test_the_rule_tests_can_fail(tmp_path: Path, expression: str) -> None:
     broken = re.sub(r"expr: inspector_ready == 0", f"expr: {expression}", rules)
     assert broken != rules
     (tmp_path / "rules.yml").write_text(broken, encoding="utf-8")
-    shutil.copy(RULES.parent / "rules.test.yml", tmp_path)
+    head, *tests = re.split(
+        r"(?=^  - name: )", (RULES.parent / "rules.test.yml").read_text(encoding="utf-8"), flags=re.M
+    )
+    own = [test for test in tests if test.startswith("  - name: InspectorNotReady ")]
+    (tmp_path / "rules.test.yml").write_text(head + "".join(own), encoding="utf-8")
     code, words = promtool("test", "rules", "rules.test.yml", folder=tmp_path)
     assert code == 1 and "InspectorNotReady" in words
 
