@@ -13,6 +13,8 @@ Floats = NDArray[np.float32]
 
 # Mean of the squared weights of the uniform cubic B-spline: what it leaves of a white noise's variance.
 _SPLINE_VARIANCE = 151 / 315
+_AT_ONCE = 65_536
+"""Values that are blended at once: they stay in a processor's cache meanwhile."""
 
 
 def smooth_noise(rng: np.random.Generator, rows: int, px: int, cell_rows: float, cell_px: float) -> Floats:
@@ -21,13 +23,8 @@ def smooth_noise(rng: np.random.Generator, rows: int, px: int, cell_rows: float,
     px_knots, px_weights = _spline(max(4, round(px / cell_px)), px)
     knots = rng.standard_normal((int(row_knots.max()) + 1, int(px_knots.max()) + 1), dtype=np.float32)
     knots /= np.float32(_SPLINE_VARIANCE)
-    wide = np.zeros((len(knots), px), np.float32)
-    for index, weight in zip(px_knots, px_weights, strict=True):
-        wide += knots[:, index] * weight
-    field = np.zeros((rows, px), np.float32)
-    for index, weight in zip(row_knots, row_weights, strict=True):
-        field += wide[index] * weight[:, None]
-    return field
+    wide = _blended(np.ascontiguousarray(knots.T), px_knots, px_weights)
+    return _blended(np.ascontiguousarray(wide.T), row_knots, row_weights)
 
 
 def smooth_line(rng: np.random.Generator, rows: int, cell_rows: float) -> Floats:
@@ -77,3 +74,19 @@ def _spline(cells: int, count: int) -> tuple[NDArray[np.int64], Floats]:
     t = at - knot
     weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]) / 6
     return (knot + np.arange(-1, 3)[:, None]) % cells, weights.astype(np.float32)
+
+
+def _blended(knots: Floats, places: NDArray[np.int64], weights: Floats) -> Floats:
+    """Return (count, width) sums of four of the knots' rows each, by their (4, count) places and weights."""
+    count, width = places.shape[1], knots.shape[1]
+    blended = np.zeros((count, width), np.float32)
+    step = max(1, _AT_ONCE // width)
+    buffer = np.empty((min(step, count), width), np.float32)
+    for first in range(0, count, step):
+        part, some = blended[first : first + step], slice(first, first + step)
+        addend = buffer[: len(part)]
+        for place, weight in zip(places, weights, strict=True):
+            np.take(knots, place[some], axis=0, out=addend, mode="clip")  # which needs no second buffer
+            addend *= weight[some, None]
+            part += addend
+    return blended
