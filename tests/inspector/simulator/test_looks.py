@@ -132,7 +132,7 @@ def test_strip_is_lit_up_to_its_end() -> None:
     for seed in range(KINDS.index("ends"), 60, len(KINDS)):
         steel = UnusualSteel(seed, 320, 256)
         inside_rows = steel._inside_rows(np.arange(2048))
-        left_px, right_px = MillSteel(seed, 320, 256).edges_px(0, 2048)
+        left_px, right_px = MillSteel.edges_px(steel, 0, 2048)  # without its ends
         across = np.arange(320)
         on_strip = (across > left_px[:, None] + 40) & (across < right_px[:, None] - 40) & (inside_rows > 0)
         rows = ((inside_rows < 0).any(axis=1) & (on_strip.sum(axis=1) > 20)).nonzero()[0]
