@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from inspector.__main__ import main
-from inspector.bench import figures
+from inspector.bench import figures, roof
 from inspector.bench.measure import KINDS, in_turn
 from tests.patience import patience_s
 from tests.recipes import write_recipe
@@ -25,7 +25,10 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bench")
     recipe = write_recipe(folder / "recipe")
     words = [str(recipe), "--batches", "1,3", "--seconds", "0.2", "--rounds", "2", "--engines", "openvino"]
-    assert main(["bench", *words, "--json", str(folder / "a.json")]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(roof, "SIDE", 256)
+        patch.setattr(roof, "COPY_BYTES", 2**20)
+        assert main(["bench", *words, "--json", str(folder / "a.json")]) == 0
     return folder / "a.json"
 
 
