@@ -51,3 +51,11 @@ def test_each_page_says_why_it_is_empty(station: Station, browser: Browser, code
         expect(page.locator("#no-archive")).to_contain_text(words["review.no_archive"])
         expect(page.locator(".review")).to_be_hidden()
         assert page.locator(".fault:visible").count() == 0
+
+
+def test_a_browser_whose_language_is_none_shows_the_page(station: Station, browser: Browser) -> None:
+    """Under LC_ALL=C a browser names "en-US@posix", which Intl refuses: the page is written as in Britain."""
+    with watched(browser, f"{station.address}/coils", PATIENCE_MS) as page:
+        page.add_init_script("Object.defineProperty(navigator, 'languages', { get: () => ['en-US@posix', 'en-US'] })")
+        page.goto(f"{station.address}/live?language=en")
+        expect(page.locator("#alarms")).to_contain_text(languages()["en"]["alarms.none"])

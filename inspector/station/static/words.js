@@ -4,8 +4,9 @@ import { catalogue, facts } from "./facts.js";
 
 const language = typeof document === "undefined" ? "en-GB" : spoken(document.documentElement.lang);
 
-// The reader's own way of writing the page's language, like en-GB or de-CH.
-function spoken(code) { return navigator.languages.find((one) => one.startsWith(code) && one !== "en-US" && one.length > 2) ?? (code === "en" ? "en-GB" : code); }
+// The reader's own way of writing the page's language, like en-GB or de-CH; a browser's environment may name one that is none, as en-US@posix.
+function spoken(code) { return navigator.languages.find((one) => one.startsWith(code) && one !== "en-US" && one.length > 2 && isLanguage(one)) ?? (code === "en" ? "en-GB" : code); }
+function isLanguage(one) { try { return Intl.getCanonicalLocales(one).length > 0; } catch { return false; } }
 
 // `t("left", { minutes: 3 })` fills {minutes} in; a key that has no words is shown with its underscores as spaces.
 export function t(key, values = {}) {
