@@ -3,32 +3,56 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import functools
 import multiprocessing
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
+import onnxruntime
 import pytest
 import torch
 from rich.console import Console
 
+from inspector.engines.openvino import core
 from tests.trainer.frames import draw_frame, tiny_settings
 from trainer.crossval import jobs
 from trainer.data.samples import CLASS_NAMES
 from trainer.learn import checkpoint
 from trainer.learn.checkpoint import Card
 from trainer.learn.train import fit
+from trainer.learn.unet import UNet
+from trainer.recipe import held_out
 from trainer.recipe.export import ExportOptions, choose_classes, export
+from trainer.recipe.graph import fold_batch_norms, split_joins, with_weights, write_onnx
 
 # Two threads wait for each other on a shared machine, and these frames are too small to gain from them.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the programs that tests start
 cv2.setNumThreads(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Nor do the engines gain from more: OpenVINO takes a quarter less of a processor, ONNX Runtime half."""
+
+    def options() -> onnxruntime.SessionOptions:
+        made = unlimited()
+        made.intra_op_num_threads = 1
+        return made
+
+    unlimited = onnxruntime.SessionOptions
+    core().set_property("CPU", {"INFERENCE_NUM_THREADS": 1})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnxruntime, "SessionOptions", options)  # of the quantiser
+        yield
+    core().set_property("CPU", {"INFERENCE_NUM_THREADS": 0})
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,6 +81,32 @@ def one_import() -> Iterator[None]:
     server.set_forkserver_preload(["trainer.learn.train"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs, "get_context", lambda kind: server)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A graph takes 5 s to write, and milliseconds to be given another network's weights: byte for byte the same.
+
+    So it is (test_export.py, which writes each of its own); runs and recipes write one of each shape.
+    """
+
+    def write(unet: UNet, classes: int, height_px: int, width_px: int, path: Path) -> None:
+        shape = f"{unet} {unet.downscale} {classes} {height_px} {width_px}"
+        like = made_once(
+            f"graph-{zlib.crc32(shape.encode())}",
+            tmp_path_factory,
+            lambda folder: write_onnx(copy.deepcopy(unet), classes, height_px, width_px, folder / "model.onnx"),
+        )
+        graph = with_weights((like / "model.onnx").read_bytes(), unet, classes)
+        if graph is None:
+            write_onnx(unet, classes, height_px, width_px, path)
+        else:
+            path.write_bytes(graph)
+            split_joins(fold_batch_norms(unet))  # as writing does
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held_out, "write_onnx", write)
         yield
 
 
