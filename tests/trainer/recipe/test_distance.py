@@ -42,9 +42,14 @@ def write_data(folder: Path) -> Path:
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_the_graph_says_how_far_a_frame_is(
-    recipes: dict[str, Path], tmp_path: Path, precision: str, capsys: pytest.CaptureFixture[str]
+    recipes: dict[str, Path],
+    tmp_path: Path,
+    precision: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Classes' presences stay as they were; one column more is near 0 to 1 for like frames, and above 1 for others."""
+    monkeypatch.setattr("trainer.recipe.specify.SWEPT", 2)
     folder = tmp_path / "recipe"
     shutil.copytree(recipes[precision], folder)
     before = presence_of(folder, LIKE_IT)
@@ -55,16 +60,8 @@ def test_the_graph_says_how_far_a_frame_is(
     cv2.imwrite(str(others / "plate.png"), floor_plate(HEIGHT, WIDTH, 40)[:40, :50])
     for number in range(2):
         cv2.imwrite(str(more / f"{number}.png"), LIKE_IT[number])
-    words = [
-        "specify",
-        str(folder),
-        str(write_data(tmp_path / "data")),
-        "--compare",
-        str(others),
-        str(more),
-        str(tmp_path / "data"),
-    ]
-    assert __main__.main(words) == 0
+    words = ["specify", str(folder), str(write_data(tmp_path / "data"))]
+    assert __main__.main([*words, "--compare", str(others), str(more), str(tmp_path / "data")]) == 0
     assert recipe.read_card(folder).measures_distance
     after = presence_of(folder, LIKE_IT)
     assert after.shape == (len(LIKE_IT), 5) and np.allclose(after[:, :4], before, atol=1e-3)
