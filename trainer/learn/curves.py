@@ -24,7 +24,7 @@ Lines = Sequence[Mapping[str, float | None]]
 def draw_curves(lines: Lines, class_names: Sequence[str], path: Path) -> None:
     """Write the picture of a run's epochs, one mapping each, as PNG; a figure that is None or absent leaves a gap."""
     figure = Figure(figsize=(15, 4.8), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)  # no pyplot: it would keep figures, and look for a display
+    canvas = FigureCanvasAgg(figure)  # no pyplot: it would keep figures, and look for a display
     losses, conventions, classes = figure.subplots(1, 3)
     _draw(losses, lines, {"training": "loss", "validation": "validation_loss"}, "Loss", (0, None))
     _draw(conventions, lines, {name: f"dice_{name}" for name in CONVENTIONS}, "Dice by convention", (0, 1))
@@ -35,7 +35,8 @@ def draw_curves(lines: Lines, class_names: Sequence[str], path: Path) -> None:
         conventions.axvline(epoch, color=FAINT, linewidth=1, zorder=0)
         classes.axvline(epoch, color=FAINT, linewidth=1, zorder=0)
         figure.suptitle(f"best.pt: epoch {epoch:g}, Dice micro_mean {score:.4f}", x=0.01, ha="left", color=INK)
-    figure.savefig(path, format="png")
+    # savefig would draw everything twice.
+    canvas.print_png(path)  # type: ignore[no-untyped-call]  # matplotlib leaves it untyped
 
 
 def _weakest(by_class: Mapping[str, str], last: Mapping[str, float | None]) -> dict[str, str]:
