@@ -21,7 +21,7 @@ from trainer.learn.parallel import Ranks
 from trainer.learn.schedule import Schedule, one_cycle
 from trainer.learn.series import finish
 from trainer.learn.train import fit, keep_best, outcome
-from trainer.settings import Settings
+from trainer.settings import EFFICIENTNET, Settings
 
 QUIET = Console(quiet=True)
 
@@ -35,7 +35,7 @@ def epochs(run: Path) -> list[dict[str, float]]:
 def whole(mask_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two steps that nobody stopped."""
     folder = tmp_path_factory.mktemp("whole")
-    fit(tiny_settings(mask_folder, epoch_crops=4), folder, QUIET)
+    fit(tiny_settings(mask_folder, encoder=EFFICIENTNET, epoch_crops=4), folder, QUIET)
     return folder
 
 
@@ -93,8 +93,8 @@ def test_a_run_killed_at_any_checkpoint_ends_where_an_uninterrupted_one_does(
 
         patch.setattr(checkpoint, "save", save_or_die)
         with pytest.raises(Enough):
-            finish(tiny_settings(mask_folder, epoch_crops=4), tmp_path, QUIET)
-    finish(tiny_settings(mask_folder, epoch_crops=4), tmp_path, QUIET)
+            finish(tiny_settings(mask_folder, encoder=EFFICIENTNET, epoch_crops=4), tmp_path, QUIET)
+    finish(tiny_settings(mask_folder, encoder=EFFICIENTNET, epoch_crops=4), tmp_path, QUIET)
     weights = [checkpoint.load(run / "last.pt")[1] for run in (whole, tmp_path)]
     for name in weights[0]:
         assert torch.equal(weights[0][name], weights[1][name]), name
