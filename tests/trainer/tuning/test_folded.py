@@ -34,7 +34,7 @@ QUIET = Console(quiet=True)
 def folded(mask_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of forty frames, measured by two networks."""
     folder = tmp_path_factory.mktemp("folded") / "mine"
-    fit_folded(tiny_settings(mask_folder, folds=2), folder, QUIET)
+    fit_folded(tiny_settings(mask_folder, folds=2, epochs=1, epoch_crops=24), folder, QUIET)
     return folder
 
 
