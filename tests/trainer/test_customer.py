@@ -31,7 +31,7 @@ def test_a_set_that_nobody_has_seen_goes_all_the_way(tmp_path: Path, capsys: pyt
     assert main(["check", data, *frame, "--out", str(tmp_path / "check")]) == 0
     assert f"frames of {WIDTH} x {HEIGHT} px: " in capsys.readouterr().out
     assert main(["fit", data, *frame, "--out", str(run), *QUICK, "--workers", "0"]) == 0
-    assert main(["export", str(run)]) == 0
+    assert main(["export", str(run), "--calibration-frames", "8"]) == 0
     assert main(["tune", str(run), "--accept-collapsed"]) in (0, 1)  # so short a training may find nothing
     card = recipe.read_card(run / "recipe")
     assert tuple(kind.name for kind in card.classes) == NAMES and card.name == "run-1"
