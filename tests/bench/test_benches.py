@@ -25,8 +25,10 @@ def test_torn_defects_are_one_each_however_small_their_pieces() -> None:
         assert found.large_mm2 == pytest.approx(found.planted_mm2, rel=1e-3)
 
 
-def test_our_loop_is_the_trainers(tmp_path: Path) -> None:
+def test_our_loop_is_the_trainers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is compared with another library's loop takes a step of ours and has a loss."""
+    monkeypatch.setattr(training, "HEIGHT", 64)
+    monkeypatch.setattr(training, "WIDTH", 64)
     step, _ = training.our_step(write_steel(tmp_path / "steel", 4))
     assert math.isfinite(float(str(step())))
 
@@ -37,8 +39,9 @@ def test_the_plain_baseline_goes_through_our_folds(
     """Every frame is assessed once; asked again, the command has it all already."""
     pytest.importorskip("segmentation_models_pytorch", reason="it comes with .[bench]")
     monkeypatch.setattr(plain, "FOLDS", 2)
+    monkeypatch.setattr(plain, "BATCH", 2)
     data, out = str(write_frames(tmp_path / "steel", 6)), tmp_path / "out"
-    words = [data, "--encoder", "efficientnet-lite0", "--weights", "imagenet", "--crops", "8", "--out", str(out)]
+    words = [data, "--encoder", "efficientnet-lite0", "--weights", "imagenet", "--crops", "2", "--out", str(out)]
     monkeypatch.setattr("sys.argv", ["plain", *words])
     plain.main()
     report = (out / "report.md").read_text()
