@@ -38,7 +38,8 @@ def test_frames_of_every_size_go_all_the_way(
     settings = tiny_settings(odd_folder, epochs=1, epoch_crops=8)
     fit(settings, tmp_path / "run", Console(quiet=True))
     folder = tmp_path / "recipe"
-    assert __main__.main(["export", str(tmp_path / "run"), "--out", str(folder), "--size", "130x150"]) == 0
+    words = ["export", str(tmp_path / "run"), "--out", str(folder), "--size", "130x150", "--calibration-frames", "8"]
+    assert __main__.main(words) == 0
     card, model = recipe.load(folder)
     assert (card.height, card.width) == (130, 150)
     frames = sources.frames(settings.data)
