@@ -86,7 +86,7 @@ def test_a_network_that_is_missing_is_taught_by_resuming(
 ) -> None:
     """Export and tune refuse an unfinished run with what to do; that, done, makes the very split again."""
     run = tmp_path / "mine"
-    shutil.copytree(folded, run)
+    shutil.copytree(folded, run, ignore=shutil.ignore_patterns("recipe"))  # that another test exports
     before = parts_of(run / "fold-2")
     shutil.rmtree(run / "fold-2")
     assert __main__.main(["export", str(run)]) == 2
