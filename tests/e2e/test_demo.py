@@ -99,7 +99,7 @@ def test_broken_off_leaves_nothing_running(tmp_path: Path) -> None:
     """Ctrl-C ends the daemon and the camera too: the ports are free again."""
     base = Ports.free().frames
     # Whoever runs the tests in the background may have SIGINT ignored, which children inherit.
-    heeding = ["env", "--default-signal=INT", *demo(tmp_path, base, "--recipe", "steel-fast")]
+    heeding = ["env", "--default-signal=INT", *demo(tmp_path, base, "--recipe", "steel-fast", "--metres", "24")]
     running = subprocess.Popen(heeding, stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
     for line in running.stdout:

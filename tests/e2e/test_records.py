@@ -13,7 +13,11 @@ from tests.recipes import DARK
 from tests.stations import station_of
 
 DARK_BOX = (10, 30, 20, 40, DARK)
-RULES = """[[alarm]]
+RULES = """[camera_health]
+flat_grey = 0
+frozen_frames = 0
+
+[[alarm]]
 name = "on-hold"
 kind = "grade"
 grade = "hold"
@@ -34,6 +38,7 @@ classes = ["dark"]
 min_severity = "critical"
 max_count = 0
 """
+"""Painted steel has no noise, and each frame is as the last: of a camera that sends it nothing would be surely seen."""
 
 
 def records(mill: Mill) -> list[CoilRecord]:
