@@ -50,11 +50,19 @@ def _begin(profile: NDArray[np.float64]) -> int | None:
     is_light = profile >= dark + SHARE * (float(np.percentile(lit, LEVEL_PERCENTILE)) - dark)
     solid = np.convolve(is_light, np.ones(SOLID_PX), "valid") >= SOLID_PX
     place = int(np.argmax(solid))
-    return place if solid.any() and place > 0 and _step(profile, place) >= LEAST_STEP else None
+    if not solid.any() or place == 0:
+        return None
+    step, at = _step(profile, place)
+    if step < LEAST_STEP:
+        return None
+    return at if at < place - SOLID_PX else place  # dim next to the edge, strip is light only farther in
 
 
-def _step(profile: NDArray[np.float64], place: int) -> float:
-    """How many times lighter it becomes at one column near a place."""
-    wide = np.pad(profile, NEAR_PX, "edge")[max(0, place - WITHIN_PX) : place + WITHIN_PX + 2 * NEAR_PX]
-    greys = np.median(np.lib.stride_tricks.sliding_window_view(wide, NEAR_PX), axis=1) + 1
-    return float((greys[NEAR_PX:] / greys[:-NEAR_PX]).max())
+def _step(profile: NDArray[np.float64], place: int) -> tuple[float, int]:
+    """How many times lighter it becomes at one column near a place, and at which."""
+    first = max(0, place - WITHIN_PX)
+    wide = np.pad(profile, NEAR_PX, "edge")[first : place + WITHIN_PX + 2 * NEAR_PX]
+    near = np.lib.stride_tricks.sliding_window_view(wide, NEAR_PX)
+    medians, means = np.median(near, axis=1) + 1, near.mean(axis=1) + 1
+    at = int(np.argmax(means[NEAR_PX:] / means[:-NEAR_PX]))
+    return float((medians[NEAR_PX:] / medians[:-NEAR_PX]).max()), first + at

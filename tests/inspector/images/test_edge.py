@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inspector.images.edge import WITHIN_PX, edges
+from inspector.images.edge import SOLID_PX, edges
 from inspector.records.frame import Bytes2D
 from inspector.simulator.sheet import Sheet
 
@@ -32,7 +32,18 @@ def test_dim_strip_is_no_ground(dim: int, slope: float) -> None:
     picture = np.tile(profile.astype(np.uint8), (64, 1))
     assert edges(picture) == (None, None)
     picture[:, :60] = 3
-    assert edges(picture)[0] == pytest.approx(60, abs=WITHIN_PX)
+    assert edges(picture)[0] == pytest.approx(60, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("ground", "rim", "slope", "level"), [(4, 16, 0.3, 110), (4, 20, 0.6, 200), (11, 40, 0.5, 160)]
+)
+def test_strip_is_dim_next_to_its_edge(ground: int, rim: int, slope: float, level: int) -> None:
+    """Nothing of it is cut off, noise or not, though it is as light as strip only farther in."""
+    profile = np.minimum(rim + slope * np.arange(-60, 1540), level)
+    profile[:60] = ground
+    picture = np.clip(np.random.default_rng(1).normal(profile, 3, (256, 1600)), 0, 255).astype(np.uint8)
+    assert edges(picture) == (pytest.approx(60, abs=SOLID_PX), None)
 
 
 @pytest.mark.parametrize("glare", [0.0, 0.12, 0.2, 0.45, 0.6])
