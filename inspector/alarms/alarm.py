@@ -186,8 +186,7 @@ class ConfiguredAlarm:
         """
         if not self.condition.is_met and not self._is_met:
             return Rest()
-        rest = self.condition.rest(monotonic_ns)
-        return rest if self._expression is None or rest == Rest() else Rest(until_ns=0)
+        return self.condition.rest(monotonic_ns) if self._expression is None else Rest(until_ns=0)
 
     # --- what is reported of it -----------------------------------------------------------------------------------
 

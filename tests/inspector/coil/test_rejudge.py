@@ -139,6 +139,22 @@ def test_looks_that_are_left_out_change_nothing(seed: int, monkeypatch: pytest.M
     assert again(line.past, DELAYED, FloodSection(), made, {"top": 0.0}) == found
 
 
+def test_a_fault_that_stands_counts_on_each_of_many_plates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Suppressed at each plate's head it is raised again behind it, though a plate passes within a second."""
+    line = Line(())
+    line.goes_on(camera_status())
+    line.waits(5)
+    line.goes_on(reported("0", "started"))
+    for number in range(10):
+        line.waits(1)
+        line.goes_on(reported(str(number), "ended", 4.5), reported(str(number + 1), "started"))
+    rules = (AlarmSection(name="camera", kind="health", suppressed_by="first 1 m of coil"),)
+    found = again(line.past, rules, FloodSection(), [], {"top": 0.0})
+    assert found[0, "camera"] == 11
+    monkeypatch.setattr(Alarms, "rest", lambda _: Rest(until_ns=0))
+    assert again(line.past, rules, FloodSection(), [], {"top": 0.0}) == found
+
+
 @pytest.mark.parametrize("within_m", [50.0, 1000.0])
 def test_alarms_look_when_something_can_change(within_m: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten defects, each 10 s after the last: once a second and around what leaves a window, met all the time or not."""
