@@ -75,7 +75,7 @@ class BenchLine:
         with ExitStack() as stack:
             stack.enter_context(self._daemon)
             self._feed = stack.enter_context(self._daemon.feed(mm_per_row=MM_PER_ROW))
-            self._listener = stack.enter_context(self._daemon.listener())
+            self._listener = stack.enter_context(self._daemon.listener(time.monotonic_ns))
             time.sleep(SETTLE_S)
             self._open = stack.pop_all()
         return self
@@ -91,7 +91,8 @@ class BenchLine:
         Raises: InspectorError when the daemon fails, stalls, or loses a frame.
         """
         coil = self._next_coil()
-        began_ns = self._send(coil)
+        began_ns = time.monotonic_ns()
+        self._send(coil)
         for _ in range(frames - 2):
             self._send(coil)
         end = self._next_coil()
@@ -105,11 +106,11 @@ class BenchLine:
         Raises: InspectorError when the daemon fails, stalls, or loses a frame or an event.
         """
         frames, before = max(2, round(rate_fps * seconds)), self._batches()
-        began, ahead_ns = time.perf_counter(), time.time_ns() - time.monotonic_ns()
+        began = time.perf_counter()
         due_ns = pace(self._send_next, frames, rate_fps)
         seconds_taken = time.perf_counter() - began
         arrived_ns = self._arrivals_ns(due_ns.keys())
-        latencies_ms = tuple((arrived_ns[coil] - ahead_ns - due_ns[coil]) / 1e6 for coil in due_ns)
+        latencies_ms = tuple((arrived_ns[coil] - due_ns[coil]) / 1e6 for coil in due_ns)
         after = self._batches()
         return Load((frames - 1) / seconds_taken, latencies_ms, (after[0] - before[0]) / (after[1] - before[1]))
 
@@ -124,12 +125,12 @@ class BenchLine:
         self._send(coil)
         return coil
 
-    def _send(self, coil: str) -> int:
-        """Send the next frame as soon as there is room; return its time of capture."""
-        return self._feed.send(*self._shots.frame(self._feed.number), coil)
+    def _send(self, coil: str) -> None:
+        """Send the next frame as soon as there is room."""
+        self._feed.send(*self._shots.frame(self._feed.number), coil)
 
     def _arrivals_ns(self, coils: Collection[str]) -> dict[str, int]:
-        """Wait until all these coils were reported to have begun; return when, UNIX nanoseconds."""
+        """Wait until all these coils were reported to have begun; return when, by the clock of `pace`."""
         arrived: dict[str, int] = {}
         last_s = time.monotonic()
         while len(arrived) < len(coils):

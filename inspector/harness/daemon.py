@@ -138,9 +138,9 @@ class DaemonProcess:
         """Be a camera of it."""
         return Feed(self.ports.address("frames"), mm_per_row=mm_per_row, boot=boot, alive=self.check)
 
-    def listener(self) -> Listener:
-        """Collect its events from now on, on a thread."""
-        return Listener(self.ports.address("events"), self.ports.address("replay"))
+    def listener(self, clock_ns: Callable[[], int] = time.time_ns) -> Listener:
+        """Collect its events from now on, on a thread, with the time by this clock."""
+        return Listener(self.ports.address("events"), self.ports.address("replay"), clock_ns)
 
     def events(self, after: tuple[str | None, int] | None = (None, 0), timeout_s: float = STALL_S) -> Events:
         """Follow its events, from the journal's first one on; ends after `timeout_s` of silence."""

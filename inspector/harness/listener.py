@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Callable
 
 from inspector.client import Events
 from inspector.harness.aside import Aside
@@ -16,17 +17,17 @@ WAKE_S = 0.2
 
 
 class Listener(Aside):
-    """Subscribes to an inspector until the `with` block ends."""
+    """Subscribes to an inspector until the `with` block ends; goes by UNIX time, or another clock."""
 
-    def __init__(self, address: str, replay: str) -> None:
+    def __init__(self, address: str, replay: str, clock_ns: Callable[[], int] = time.time_ns) -> None:
         super().__init__()
         self.lost = 0
         """Number of events that were recorded and never came."""
         self._arrived: queue.SimpleQueue[tuple[int, Event]] = queue.SimpleQueue()
-        self._address, self._replay = address, replay
+        self._address, self._replay, self._clock_ns = address, replay, clock_ns
 
     def take(self, wait_s: float) -> list[tuple[int, Event]]:
-        """Return what has arrived, with UNIX nanoseconds of arrival; waits up to `wait_s` for the first."""
+        """Return what has arrived, with the nanoseconds at which it did; waits up to `wait_s` for the first."""
         arrived: list[tuple[int, Event]] = []
         try:
             arrived.append(self._arrived.get(timeout=wait_s))
@@ -40,5 +41,5 @@ class Listener(Aside):
         with Events(self._address, replay=self._replay, timeout_s=WAKE_S) as events:
             while not self.is_over.is_set():
                 for event in events:
-                    self._arrived.put((time.time_ns(), event))
+                    self._arrived.put((self._clock_ns(), event))
                 self.lost = events.lost
