@@ -25,8 +25,8 @@ MOST_JOINED = 65_536
 SETTLED_MM = 50_000.0
 """What lies so far behind what is settled of its side belongs to a defect that is over, or is too small to be one."""
 SWEEP_CALLS = 256
-DOUBTFUL_SHARE = 0.5
-"""A frame that ends farther than this share of its length beyond what is surely reached lies at a doubtful place."""
+UNCONFIRMED_SHARE = 0.5
+"""A frame that ends farther than this share of its length beyond what is surely reached has no confirmed place."""
 OFF = Answer(is_done=False, message="this line keeps no archive. Give [archive] a path, and restart it.")
 REST_S = 5.0
 """How long the end of the flow waits for labels that are being written."""
@@ -94,10 +94,10 @@ class Collect:
             before = self._pictured.get(camera)
             runs_back = before is not None and before.coil == drawn.coil and drawn.start_mm < before.start_mm
             reached_mm = findings.reached_mm.get((drawn.coil, camera), drawn.end_mm)
-            is_doubtful = drawn.end_mm > reached_mm + DOUBTFUL_SHARE * swath.length_mm
-            if not is_doubtful:
+            is_unconfirmed = drawn.end_mm > reached_mm + UNCONFIRMED_SHARE * swath.length_mm
+            if not is_unconfirmed:
                 self._pictured[camera] = drawn
-            if runs_back or is_doubtful:
+            if runs_back or is_unconfirmed:
                 keeper.undrawn(1, "unplaced")
             else:
                 keeper.draw(drawn)

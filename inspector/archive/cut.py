@@ -136,7 +136,7 @@ class Cut:
 
 
 def _runs(inspected: Inspected, footprint: Footprint) -> NDArray[np.int32]:
-    """All that is seen in a frame, to the pixel: (R, 4) detection, row, first column, column after the last."""
+    """All in a frame that may be a defect, to the pixel: (R, 4) detection, row, first column, column after the last."""
     if inspected.outline is None:
         return _boxes(inspected.detections, footprint)
     start_mm, _, left_mm, right_mm = inspected.outline.boxes_mm.T

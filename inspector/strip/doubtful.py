@@ -1,6 +1,7 @@
 """Strip that was not surely seen, as it is reported of each coil under each camera.
 
-Laws: nothing is reported while its place rests on one frame's position; all of it is before its camera leaves the coil.
+Laws: nothing is reported while its place rests on one frame's position; all of it is before its camera leaves the coil,
+and what a blind screen looked at before the coil ends.
 
 Knows: lanes, coils and their doubts. Must not know: by what a fault shows, where a frame lies.
 """

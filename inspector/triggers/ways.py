@@ -113,7 +113,7 @@ class Ways:
         """What the calendar was ahead of a clock that nobody sets, at the last call."""
         self._set_ns, self._before_ns = 0, 0
         """By how much it was set last, and what it showed before: exposures of then are named by that."""
-        self._doubted_mm: dict[str, float | None] = {}
+        self._unconfirmed_mm: dict[str, float | None] = {}
         """End of the last frame whose position nothing else supports, by camera."""
 
     def motion(self, camera: str) -> Motion:
@@ -221,7 +221,7 @@ class Ways:
     def _see(self, header: Header, placed: Placed, at_ns: int, now_ns: int, has_left: bool) -> None:
         way, motion = self.by_camera[header.camera], self.motion(header.camera)
         length_mm = self._cameras[header.camera].footprint(header).length_mm
-        if self._is_doubtful(way, header, placed, length_mm, at_ns):
+        if self._is_unconfirmed(way, header, placed, length_mm, at_ns):
             return
         is_back = motion.at_ns != motion.own_ns
         guide = self._guide(header.camera) if is_back or header.boot != way.boot else None
@@ -236,16 +236,17 @@ class Ways:
             motion.see(at_ns, way.line_mm)
         motion.own_ns = at_ns
 
-    def _is_doubtful(self, way: Way, header: Header, placed: Placed, length_mm: float, at_ns: int) -> bool:
+    def _is_unconfirmed(self, way: Way, header: Header, placed: Placed, length_mm: float, at_ns: int) -> bool:
         """Whether a frame lies where no strip can have come since the one before, and the next has not confirmed it."""
         before_ns, passage = self.motion(header.camera).own_ns, way.passages[-1] if way.passages else None
-        self._doubted_mm, doubted_mm = {**self._doubted_mm, header.camera: None}, self._doubted_mm.get(header.camera)
+        unconfirmed_mm = self._unconfirmed_mm.get(header.camera)
+        self._unconfirmed_mm = {**self._unconfirmed_mm, header.camera: None}
         if passage is None or passage.coil != placed.coil or not before_ns:
             return False
         way_mm = abs(passage.head_mm + placed.start_mm + length_mm - way.line_mm + way.borrowed_mm)
         if way_mm <= length_mm + FASTEST_MM_PER_S * max(0, at_ns - before_ns) / 1e9:
             return False
-        if doubted_mm is not None and abs(placed.start_mm - doubted_mm) <= length_mm:
+        if unconfirmed_mm is not None and abs(placed.start_mm - unconfirmed_mm) <= length_mm:
             return False
-        self._doubted_mm[header.camera] = placed.start_mm + length_mm
+        self._unconfirmed_mm[header.camera] = placed.start_mm + length_mm
         return True

@@ -149,7 +149,7 @@ def test_agreeing_with_the_teacher_is_best() -> None:
 def test_a_student_learns_from_images_that_nobody_labelled(
     run: tuple[Path, Card], mask_folder: Path, tmp_path: Path
 ) -> None:
-    """Taught on unlabelled images, it comes to agree with the teacher; where it stood is in its card."""
+    """Taught on images alone, a run goes all its steps and takes up its end again; what taught is in its card."""
     images = (str(mask_folder / "images"),)
     settings = tiny_settings(
         mask_folder, teacher=str(run[0] / "best.pt"), extra=images, paste_share=0.5, encoder=EFFICIENTNET, epoch_crops=8
