@@ -44,11 +44,11 @@ class Link(Protocol):
     def room(self, wait_s: float) -> bool:
         """Whether another frame is taken, at least within `wait_s`."""
 
-    def send(self, parts: Sequence[wire.Part], boot: str, number: int) -> None:
-        """Send a frame for which there is room."""
+    def send(self, parts: Sequence[wire.Part], boot: str, number: int) -> bool:
+        """Send a frame for which there was room; False: it is gone, with the inspector, and nothing was sent."""
 
-    def throw(self, parts: Sequence[wire.Part]) -> None:
-        """Send a message that is no frame, once."""
+    def throw(self, parts: Sequence[wire.Part]) -> bool:
+        """Send a message that is no frame, once; the same."""
 
     def tend(self, wait_s: float) -> None:
         """See to what came from the inspector; return once something did, or after `wait_s`."""
@@ -160,11 +160,13 @@ class Camera:
             number=self.number,
             **facts,  # type: ignore[arg-type]
         )
-        if not self.room(self._patience_s):
-            raise SocketError(
-                self._link.hint or stalled_words(self._connect, self._posted - self.unrecorded, self._patience_s)
-            )
-        self.post(wire.encode(header, payload), self.boot, self.number)
+        message, is_taken = wire.encode(header, payload), False
+        while not is_taken:
+            if not self.room(self._patience_s):
+                raise SocketError(
+                    self._link.hint or stalled_words(self._connect, self._posted - self.unrecorded, self._patience_s)
+                )
+            is_taken = self.post(message, self.boot, self.number)
         return self.skip()
 
     def skip(self) -> int:
@@ -184,14 +186,18 @@ class Camera:
         """Whether a frame would be taken, at least within `wait_s`."""
         return self._link.room(wait_s)
 
-    def post(self, parts: Sequence[wire.Part], boot: str, number: int) -> None:
-        """Send a frame message as it stands, header and pixels, once there is `room`."""
-        self._link.send(parts, boot, number)
-        self._posted += 1
+    def post(self, parts: Sequence[wire.Part], boot: str, number: int) -> bool:
+        """Send a frame message as it stands, header and pixels, once there is `room`.
 
-    def throw(self, parts: Sequence[wire.Part]) -> None:
-        """Send a message that is no frame, and is never acknowledged, once there is `room`."""
-        self._link.throw(parts)
+        False where that is gone, with the inspector: nothing was sent, and there may be room again later.
+        """
+        is_taken = self._link.send(parts, boot, number)
+        self._posted += is_taken
+        return is_taken
+
+    def throw(self, parts: Sequence[wire.Part]) -> bool:
+        """Send a message that is no frame, and is never acknowledged; the same."""
+        return self._link.throw(parts)
 
     def close(self, wait_s: float = CLOSE_S) -> int:
         """Leave once all has gone, or nothing went for `wait_s`; return how many of the last frames may be lost.

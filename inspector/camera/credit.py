@@ -81,16 +81,18 @@ class CreditLink:
         """Whether another frame can be kept, at least within `wait_s`."""
         return self._until(lambda: len(self._kept) < self._keep_frames, wait_s)
 
-    def send(self, parts: Sequence[Part], boot: str, number: int) -> None:
+    def send(self, parts: Sequence[Part], boot: str, number: int) -> bool:
         """Keep a frame, and send it as soon as it is granted; what is wrong is raised before it is kept."""
         self.tend(0.0)
         file = self._spool.add(parts) if self._spool else None
         self._kept.add(KeptFrame(parts, boot, number, file), self._clock_ns())
         self._forward()
+        return True
 
-    def throw(self, parts: Sequence[Part]) -> None:
-        """Send a message that is no frame, once there is a session."""
+    def throw(self, parts: Sequence[Part]) -> bool:
+        """Send a message that is no frame, once there is a session; where none comes within a second it is given up."""
         self._until(lambda: bool(self._kept.session) and self._put([self._kept.session, *parts]), 1.0)
+        return True
 
     def tend(self, wait_s: float) -> None:
         """Take answers, and send what is granted; return once something came, or after `wait_s`."""

@@ -63,21 +63,28 @@ class PushLink:
             if left_ms <= LOOK_MS:
                 return False
 
-    def send(self, parts: Sequence[Part], boot: str, number: int) -> None:
-        """Send a frame for which there is room."""
-        self.throw(parts)
+    def send(self, parts: Sequence[Part], boot: str, number: int) -> bool:
+        """Send a frame; False where the room that there was is gone, with the inspector."""
+        return self.throw(parts)
 
-    def throw(self, parts: Sequence[Part]) -> None:
-        """Send any message; the caller must not change its parts until it has left."""
-        self._ended = self._shakes.ended
+    def throw(self, parts: Sequence[Part]) -> bool:
+        """Send any message as `send` does; the caller must not change its parts until it has left."""
+        ended = self._shakes.ended
         *head, last = parts
-        for part in head:
-            self._socket.send(part, zmq.SNDMORE)
-        held = self._socket.send(last, copy=False, track=True)
+        flags = zmq.NOBLOCK  # of the first part alone: libzmq drops the others where the inspector ends between them
+        try:
+            for part in head:
+                self._socket.send(part, flags | zmq.SNDMORE)
+                flags = zmq.Flag(0)
+            held = self._socket.send(last, flags, copy=False, track=True)
+        except zmq.Again:
+            return False
         assert held is not None
+        self._ended = ended
         self._sent += 1
         self._held.append(held)
         self._let_go()
+        return True
 
     def tend(self, wait_s: float) -> None:
         """Nothing ever comes."""

@@ -55,7 +55,8 @@ class Feed:
         self._wait_for_room()
         now_ns = time.time_ns()
         message = wire.encode(self.numbered(header, coil, now_ns), payload)
-        self._camera.post(message, self.boot, self.number)
+        while not self._camera.post(message, self.boot, self.number):
+            self._wait_for_room()
         self.skip(header.height)
         return now_ns
 
@@ -72,7 +73,8 @@ class Feed:
         Raises: as `send`.
         """
         self._wait_for_room()
-        self._camera.throw(parts)
+        while not self._camera.throw(parts):
+            self._wait_for_room()
 
     def skip(self, rows: int) -> None:
         """Let a frame of this height pass."""

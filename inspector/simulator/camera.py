@@ -172,7 +172,8 @@ class SimulatedCamera:
         if fault == "garbage":
             self._unseen += 1
             self._counts["messages"] += 1
-            self._camera.throw([b"\x00 no header", payload])
+            while not self._camera.throw([b"\x00 no header", payload]) and self._wait_for_room():
+                pass
             return
         self._counts["missing"] += self._unseen
         self._unseen = 0
@@ -230,4 +231,5 @@ class SimulatedCamera:
 
     def _send(self, parts: list[wire.Part], number: int) -> None:
         self._counts["messages"] += 1
-        self._camera.post(parts, self._camera.boot, number)
+        while not self._camera.post(parts, self._camera.boot, number) and self._wait_for_room():
+            pass

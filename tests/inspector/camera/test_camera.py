@@ -319,6 +319,25 @@ def test_push_counts_what_nobody_took(context: Context, *, is_gone: bool) -> Non
     receiver.close(linger=0)
 
 
+def test_room_that_goes_with_the_inspector_holds_no_camera(context: Context) -> None:
+    """Of a frame for which there was room just before, the caller learns that nothing was sent; the next is taken."""
+    receiver = sockets.make(context, zmq.PULL, queue=1)
+    address = sockets.bind(receiver, "tcp://127.0.0.1:0", "bind")
+    camera = Camera(address, "top")
+    assert camera.room(patience_s())
+    receiver.close(linger=0)
+    while camera.room(0.1):
+        pass
+    assert not camera.post([b"header", b"pixels"], camera.boot, 0)
+    assert not camera.throw([b"garbage"])
+    again = sockets.make(context, zmq.PULL, queue=1)
+    sockets.bind(again, address, "bind")
+    camera.send(np.zeros((8, 8), np.uint8))
+    assert again.poll(patience_ms()) and len(again.recv_multipart()) == 2
+    assert camera.close(patience_s()) == 0
+    again.close(linger=0)
+
+
 def test_a_with_block_that_leaves_frames_behind_ends_in_words(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
