@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from inspector.records.recipe import Window
+
 Loss = Literal["cross_entropy", "dice", "lovasz"]
 Optimiser = Literal["adam", "adamw"]
 Curve = Literal["constant", "one_cycle"]
@@ -106,6 +108,11 @@ class Settings:
     """Memory for decoded frames; None: half of what is free, up to 8 with a GPU and 2 without. 10^9 bytes."""
     seed: int = 0
     checkpoint_minutes: float = 3.0
+
+    @property
+    def grey_window(self) -> Window | None:
+        """The `window` as frames are read through it."""
+        return Window(*self.window) if self.window else None
 
     @property
     def own_minutes(self) -> float | None:

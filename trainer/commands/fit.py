@@ -281,15 +281,13 @@ def warn_of_data(settings: Settings, console: Console) -> None:
 
     And what may make its figures too good, of a network that it begins with.
     """
-    from inspector.records.recipe import Window
     from trainer.data.check import remarks
     from trainer.learn.origin import doubts
 
     if os.environ.get("RANK", "0") != "0":  # of torchrun's processes the first talks
         return
-    window = Window(*settings.window) if settings.window else None
     for data in ((*settings.data, *settings.validate), *((spec,) for spec in settings.extra)):
-        for line in remarks(data, settings.only, window=window, size=settings.size):
+        for line in remarks(data, settings.only, window=settings.grey_window, size=settings.size):
             console.print(f"warning: {line}", soft_wrap=True, markup=False, highlight=False)
     for doubt in doubts(settings):
         console.print(doubt, soft_wrap=True, markup=False, highlight=False)

@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from inspector.records.recipe import Window
 from trainer.crossval import table
 from trainer.crossval.assess import Assessed, assess
 from trainer.crossval.jobs import run_jobs
@@ -117,8 +116,7 @@ def refuse_early(settings: Settings, folds: int) -> None:
                 "again, which goes on, or name another."
             )
     if settings.start or settings.teacher:
-        window = Window(*settings.window) if settings.window else None
-        frames = sources.frames(settings.data, settings.only, window=window, size=settings.size)
+        frames = sources.frames(settings.data, settings.only, window=settings.grey_window, size=settings.size)
         refuse_measured(replace(settings, fold=f"*/{folds}"), frames)
 
 

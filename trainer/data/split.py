@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from inspector.records.recipe import Window
 from inspector.words import counted
 from trainer.data import sources
 from trainer.data.duplicates import near_duplicates
@@ -72,9 +71,8 @@ def open_data(
     if (settings.fold or settings.folds) and (settings.validate or settings.split):
         option = f"--fold {settings.fold}" if settings.fold else f"--folds {settings.folds}"
         raise DataError(f"{option} stands next to --split or --validate; expected one. Leave one.")
-    window = Window(*settings.window) if settings.window else None
     specs = [*settings.data, *settings.validate]
-    frames = sources.frames(specs, settings.only, classes=classes, window=window, size=settings.size)
+    frames = sources.frames(specs, settings.only, classes=classes, window=settings.grey_window, size=settings.size)
     sources.check_only([*specs, *settings.extra], settings.only)
     if not frames.class_names:
         raise DataError(f"{' '.join(specs)}: has no class; expected one or more to learn. Add frames with defects.")

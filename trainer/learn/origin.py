@@ -16,7 +16,6 @@ from rich.console import Console
 
 from inspector import recipe
 from inspector.errors import RecipeError
-from inspector.records.recipe import Window
 from inspector.words import counted
 from trainer.data import sources
 from trainer.data.samples import Frames
@@ -232,8 +231,7 @@ def _names_of(split: Path, card: Card) -> frozenset[str]:
 
 
 def _open(specs: Sequence[str], asked: Settings, classes: Sequence[str] | None = None) -> Frames:
-    window = Window(*asked.window) if asked.window else None
-    return sources.frames(specs, asked.only, classes=classes, window=window, size=asked.size)
+    return sources.frames(specs, asked.only, classes=classes, window=asked.grey_window, size=asked.size)
 
 
 def _places(*specs: Sequence[str]) -> set[str]:
