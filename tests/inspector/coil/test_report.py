@@ -177,6 +177,26 @@ def until(page: Page, expression: str) -> None:
         page.wait_for_timeout(50)
 
 
+def sorts_and_filters(page: Page, rows: str) -> None:
+    """Sort the list: by severity and area first, by metre on a click, each way; filter it, map and worst alike."""
+    assert page.inner_text(f"{rows}:first-child td:nth-child(4)") == "9.000"
+    page.click("#list th:nth-child(4)")
+    assert page.inner_text(f"{rows}:first-child td:nth-child(4)") == "40.000"
+    page.click("#list th:nth-child(4)")
+    assert page.inner_text(f"{rows}:first-child td:nth-child(4)") == "1.000"
+    assert page.get_attribute("#list th:nth-child(4)", "aria-sort") == "ascending"
+    # a class is hidden by its sign
+    page.fill("#from", "9")
+    page.fill("#to", "16")
+    assert page.inner_text("#count") == "3 of 11"
+    page.click("#legend button:has-text('dark')")
+    assert page.inner_text("#count") == "1 of 11"
+    assert page.locator("#worst figure").count() == 1
+    assert page.locator("#worst polygon").count() == 2 and page.locator("#worst image").count() == 1
+    page.click("#clear")
+    assert page.inner_text("#count") == "11 in all"
+
+
 @needs_browser
 @pytest.mark.slow
 def test_a_browser_shows_all_of_it(browser: Browser, tmp_path: Path) -> None:
@@ -185,25 +205,9 @@ def test_a_browser_shows_all_of_it(browser: Browser, tmp_path: Path) -> None:
     coil.before, coil.after, coil.welds_mm = "B", "D", (0.0, 50_000.0, 60_000.0)
     path = tmp_path / "coil.html"
     path.write_text(html(coil, pictures=ReportPictures({"long": crop()}, "")), encoding="utf-8")
+    rows = "#list tbody tr"
     with opened(browser, path) as page:
-        # The list: sorted by severity and area first, by metre on a click, each way.
-        rows = "#list tbody tr"
-        assert page.inner_text(f"{rows}:first-child td:nth-child(4)") == "9.000"
-        page.click("#list th:nth-child(4)")
-        assert page.inner_text(f"{rows}:first-child td:nth-child(4)") == "40.000"
-        page.click("#list th:nth-child(4)")
-        assert page.inner_text(f"{rows}:first-child td:nth-child(4)") == "1.000"
-        assert page.get_attribute("#list th:nth-child(4)", "aria-sort") == "ascending"
-        # Filters change the list, the map and the worst alike; a class is hidden by its sign.
-        page.fill("#from", "9")
-        page.fill("#to", "16")
-        assert page.inner_text("#count") == "3 of 11"
-        page.click("#legend button:has-text('dark')")
-        assert page.inner_text("#count") == "1 of 11"
-        assert page.locator("#worst figure").count() == 1
-        assert page.locator("#worst polygon").count() == 2 and page.locator("#worst image").count() == 1
-        page.click("#clear")
-        assert page.inner_text("#count") == "11 in all"
+        sorts_and_filters(page, rows)
         # What is picked in the list is shown on the map.
         page.click(f"{rows}:has-text('bottom')")
         assert page.evaluate("strip.chosen") == page.evaluate("ids.indexOf('under')")
