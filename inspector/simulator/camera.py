@@ -171,9 +171,10 @@ class SimulatedCamera:
         )
         if fault == "garbage":
             self._unseen += 1
+            while not self._camera.throw([b"\x00 no header", payload]):
+                if not self._wait_for_room():
+                    return
             self._counts["messages"] += 1
-            while not self._camera.throw([b"\x00 no header", payload]) and self._wait_for_room():
-                pass
             return
         self._counts["missing"] += self._unseen
         self._unseen = 0
@@ -230,6 +231,7 @@ class SimulatedCamera:
         return True
 
     def _send(self, parts: list[wire.Part], number: int) -> None:
+        while not self._camera.post(parts, self._camera.boot, number):
+            if not self._wait_for_room():
+                return
         self._counts["messages"] += 1
-        while not self._camera.post(parts, self._camera.boot, number) and self._wait_for_room():
-            pass
